@@ -1,0 +1,21 @@
+/*
+ * profile: static keys of a profile in AWS's shared files.
+ *
+ * ~/.aws/config and ~/.aws/credentials, or AWS_CONFIG_FILE and
+ * AWS_SHARED_CREDENTIALS_FILE; the credentials file wins key by key.
+ * https://docs.aws.amazon.com/sdkref/latest/guide/file-format.html
+ */
+#ifndef PROFILE_H
+#define PROFILE_H
+
+#include "credentials.h"
+
+/* name NULL: AWS_PROFILE, else "default".  STATUS_MORE if no profile was
+ * asked for by name and there is no default with keys: ask the next source.
+ * STATUS_NO_CREDENTIALS, logged, if the named profile is missing or has no
+ * static keys (role_arn, sso_session and the like are told as not supported
+ * yet). */
+MUST_CHECK enum status profile_read(
+    struct credentials *out, credentials_getenv *getenv, const char *name);
+
+#endif

@@ -1,0 +1,35 @@
+/*
+ * digest: hashes, random bytes and their text forms; the only file that
+ * knows OpenSSL.
+ *
+ * Nothing here fails: OpenSSL's SHA-256 and random generator do so only when
+ * the library itself is broken, and then the process aborts rather than sign
+ * or name anything with rubbish.
+ */
+#ifndef DIGEST_H
+#define DIGEST_H
+
+#include <stdint.h>
+
+#include "slice.h"
+
+#define DIGEST_LEN     32                   /* bytes of SHA-256 */
+#define DIGEST_HEX_LEN (DIGEST_LEN * 2 + 1) /* as text, with the NUL */
+
+void digest_sha256(uint8_t out[static DIGEST_LEN], struct slice bytes);
+
+void digest_hmac(
+    uint8_t out[static DIGEST_LEN], struct slice key, struct slice bytes);
+
+/* Lower-case hex, NUL-terminated. */
+void digest_hex(
+    char out[static DIGEST_HEX_LEN], const uint8_t bytes[static DIGEST_LEN]);
+
+/* Random characters of [A-Za-z0-9_-], six bits each, the first alphanumeric;
+ * len of them and no NUL. */
+void digest_random_token(char *out, size_t len);
+
+/* Compares in a time that does not depend on the contents. */
+bool digest_equal(struct slice a, struct slice b);
+
+#endif
