@@ -5,11 +5,10 @@
 #ifndef ENVIRONMENT_H
 #define ENVIRONMENT_H
 
-#include "credentials.h"
+#include "keys.h"
 
 /* STATUS_MORE if neither key is set: ask the next source.
  * STATUS_NO_CREDENTIALS, logged, if only one is or one is too long. */
-MUST_CHECK enum status environment_read(
-    struct credentials *out, credentials_getenv *getenv);
+MUST_CHECK enum status environment_read(struct keys *out, keys_getenv *getenv);
 
 #endif

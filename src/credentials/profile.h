@@ -8,7 +8,7 @@
 #ifndef PROFILE_H
 #define PROFILE_H
 
-#include "credentials.h"
+#include "keys.h"
 
 /* name NULL: AWS_PROFILE, else "default".  STATUS_MORE if no profile was
  * asked for by name and there is no default with keys: ask the next source.
@@ -16,6 +16,6 @@
  * static keys (role_arn, sso_session and the like are told as not supported
  * yet). */
 MUST_CHECK enum status profile_read(
-    struct credentials *out, credentials_getenv *getenv, const char *name);
+    struct keys *out, keys_getenv *getenv, const char *name);
 
 #endif
