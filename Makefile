@@ -1,41 +1,214 @@
-# agentcgi: make help
+# agentcgi.  GNU make; what there is to make: make help.
+#
+# User's settings: CC CFLAGS CPPFLAGS LDFLAGS LDLIBS PKG_CONFIG DESTDIR PREFIX
+# and the directories below.  Ours are kept apart in ALL_*, with the user's
+# last, so that the user wins and a make called by a script of ours, which
+# inherits the environment, sees the user's settings and not ours twice.
+#
+#	V=1                           show the commands
+#	WERROR=1                      warnings are errors (CI)
+#	SANITIZE=address,undefined    instrument; give it a B of its own
+#	B=build/asan                  where to build
+
 VERSION := $(shell cat VERSION)
 
-CC         ?= cc
 PKG_CONFIG ?= pkg-config
-PREFIX     ?= /usr/local
 CFLAGS     ?= -O2 -g
 B          ?= build
 
+DESTDIR    ?=
+PREFIX     ?= /usr/local
+BINDIR     ?= $(PREFIX)/sbin
+SYSCONFDIR ?= /etc
+DATADIR    ?= $(PREFIX)/share
+MANDIR     ?= $(DATADIR)/man
+DOCDIR     ?= $(DATADIR)/doc/agentcgi
+
+FUZZ_SECONDS ?= 30
+
 LIBS := libcurl libcrypto libcjson libuv inih
+# Some distributions ship libfcgi without its .pc file.
+ifeq ($(shell $(PKG_CONFIG) --exists fcgi 2>/dev/null && echo yes),yes)
+LIBS += fcgi
+else
+FCGI := -lfcgi
+endif
+
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion \
 	-Wstrict-prototypes -Wmissing-prototypes -Wcast-qual -Wwrite-strings \
 	-Wundef -Wvla -Wformat=2 -Wimplicit-fallthrough -Wswitch-enum \
-	-Wnull-dereference
-HARDEN := -fstack-protector-strong -fPIE
-override CFLAGS += -std=c11 $(WARN) $(HARDEN)
-override CPPFLAGS += -D_GNU_SOURCE -DVERSION='"$(VERSION)"' -MMD -MP \
-	$(shell $(PKG_CONFIG) --cflags $(LIBS))
-override LDFLAGS += -pie -Wl,-z,relro -Wl,-z,now
-override LDLIBS += $(shell $(PKG_CONFIG) --libs $(LIBS)) -lfcgi -lpthread
+	-Wnull-dereference $(if $(filter 1,$(WERROR)),-Werror)
 
-SRC := $(filter-out src/main.c,$(wildcard src/*.c src/credentials/*.c))
-OBJ := $(SRC:%.c=$(B)/%.o)
-UNIT := $(patsubst tests/unit/%_test.c,$(B)/unit/%,$(wildcard tests/unit/*_test.c))
+# $(call knows,FLAG): the flag, if the compiler takes it.
+knows = $(shell $(CC) -Werror $(1) -x c -c -o /dev/null /dev/null \
+	2>/dev/null && echo $(1))
+HARDEN := -fPIE -fstack-protector-strong \
+	$(call knows,-fstack-clash-protection) $(call knows,-fcf-protection)
+ifneq ($(SANITIZE),)
+# The sanitizers watch the plain functions, not their fortified twins.
+HARDEN += -fsanitize=$(SANITIZE) -fno-sanitize-recover=undefined \
+	-fno-omit-frame-pointer -U_FORTIFY_SOURCE
+else ifneq ($(filter-out -O0,$(lastword $(filter -O%,$(CFLAGS)))),)
+# Level 3 needs both a compiler and a libc that have it; else the libc
+# falls back to 2 by itself, but says so in every file.
+fortify_level = $(lastword $(shell echo __USE_FORTIFY_LEVEL | $(CC) -O2 \
+	-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3 -include features.h -E -P - \
+	2>/dev/null))
+HARDEN += -U_FORTIFY_SOURCE \
+	-D_FORTIFY_SOURCE=$(if $(filter 3,$(fortify_level)),3,2)
+endif
 
-all: $(B)/agentcgi
-$(B)/agentcgi: $(B)/src/main.o $(B)/libagentcgi.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-$(B)/libagentcgi.a: $(OBJ)
-	rm -f $@ && ar rcs $@ $^
-$(B)/%.o: %.c
+ALL_CPPFLAGS := -D_GNU_SOURCE -DVERSION=\"$(VERSION)\" -iquote src -MMD -MP \
+	$(shell $(PKG_CONFIG) --cflags $(LIBS) 2>/dev/null) $(CPPFLAGS)
+ALL_CFLAGS  := -std=c11 $(WARN) $(HARDEN) $(CFLAGS)
+ALL_LDFLAGS := -pie -Wl,-z,relro -Wl,-z,now \
+	$(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
+ALL_LDLIBS  := $(shell $(PKG_CONFIG) --libs $(LIBS) 2>/dev/null) $(FCGI) \
+	-lpthread $(LDLIBS)
+
+SRC  := $(sort $(filter-out src/main.c,$(wildcard src/*.c src/*/*.c)))
+OBJ  := $(SRC:%.c=$(B)/%.o)
+LIB  := $(B)/libagentcgi.a
+HELP := $(patsubst %.c,$(B)/%.o, \
+	$(filter-out %_test.c,$(wildcard tests/unit/*.c)))
+TEST := $(patsubst tests/%_test.c,$(B)/%,$(wildcard tests/unit/*_test.c))
+FUZZ := $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c))
+REPLAY  := $(FUZZ:%=$(B)/fuzz/%-replay)
+FUZZERS := $(FUZZ:%=$(B)/%)
+
+comma := ,
+ifneq ($(V),1)
+Q := @
+endif
+say = $(if $(Q),@printf '  %-4s%s\n' $(1) $(2))
+
+##
+all: $(B)/agentcgi ## build/agentcgi
+
+$(B)/agentcgi: $(B)/src/main.o $(LIB)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LDLIBS)
+
+$(LIB): $(OBJ)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
-WRAP := malloc calloc realloc strdup
-$(B)/unit/%: $(B)/tests/unit/%_test.o $(B)/tests/unit/alloc.o $(B)/libagentcgi.a
+	$(call say,CC,$<)
+	$(Q)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -c -o $@ $<
+
+# Changes when the compiler or a flag does, and takes all objects with it.
+$(B)/flags: export FLAGS := $(shell $(CC) --version 2>/dev/null | head -n 1) \
+	$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(ALL_LDLIBS)
+$(B)/flags: force
 	@mkdir -p $(@D)
-	$(CC) $(LDFLAGS) $(WRAP:%=-Wl,--wrap=%) -o $@ $^ $(LDLIBS)
-unit: $(UNIT)
-	@for t in $(UNIT); do $$t || exit 1; done
--include $(shell find $(B) -name '*.d' 2>/dev/null)
-.PHONY: all unit
+	@echo "$$FLAGS" | cmp -s - $@ || { \
+		$(PKG_CONFIG) --exists --print-errors $(LIBS) || { \
+			echo "To install it: packaging/install-deps"; \
+			exit 1; }; \
+		echo "$$FLAGS" >$@; }
+
+# Unit tests: fakes come before the library, allocations can be failed.
+WRAP := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc strdup)
+$(TEST): $(B)/%: $(B)/tests/%_test.o $(HELP) $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(WRAP) -o $@ $^ $(ALL_LDLIBS)
+
+# A fuzz driver runs its corpus under any compiler, and explores under clang.
+$(REPLAY): $(B)/fuzz/%-replay: $(B)/tests/fuzz/%_fuzz.o \
+    $(B)/tests/fuzz/replay.o $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $^ $(ALL_LDLIBS)
+
+$(FUZZERS): $(B)/%: $(B)/tests/fuzz/%_fuzz.o $(LIB)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ \
+		$(ALL_LDLIBS)
+
+units: $(TEST)
+replays: $(REPLAY)
+fuzzers: $(FUZZERS)
+
+##
+run: ## try it: lighttpd, agentcgi and a demo agent (AGENTCGI_PORT=8080)
+	@packaging/install-deps build run
+	+@$(MAKE) all
+	@packaging/demo
+
+unit: $(TEST) ## the unit tests alone, without installing anything
+	@for test in $(TEST); do echo "# $$test"; $$test || exit 1; done
+
+test: ## all tests, here and now
+	@packaging/install-deps build run test
+	+@tests/run unit fuzz web browser
+
+lint: ## what a machine can say about the sources
+	+@tests/run lint
+
+check: ## all that CI does: lint, tests, sanitizers, the other compiler
+	@packaging/install-deps build run test
+	+@tests/run lint unit fuzz web browser asan tsan clang
+
+fuzz: ## explore each parser for FUZZ_SECONDS=30 (clang)
+	+@$(MAKE) CC=clang SANITIZE=address,undefined,fuzzer-no-link \
+		B=build/fuzz fuzzers
+	@set -e; for name in $(FUZZ); do echo "# $$name"; \
+		mkdir -p build/fuzz/corpus/$$name; \
+		build/fuzz/$$name -max_total_time=$(FUZZ_SECONDS) \
+			-print_final_stats=1 -verbosity=0 \
+			-artifact_prefix=build/fuzz/$$name- \
+			build/fuzz/corpus/$$name tests/fuzz/corpus/$$name; \
+	done
+
+bench: all ## measure against nginx and a Node relay
+	@packaging/install-deps build run test
+	@tests/bench/run
+
+format: ## put the sources into the one format
+	clang-format -i $$(git ls-files --cached --others \
+		--exclude-standard '*.c' '*.h')
+
+##
+install: all ## into DESTDIR, below PREFIX=/usr/local
+	install -d $(DESTDIR)$(BINDIR)
+	install -m 755 $(B)/agentcgi $(DESTDIR)$(BINDIR)/agentcgi
+	$(call install_tree,htdocs,$(DESTDIR)$(DATADIR)/agentcgi/htdocs)
+	$(call install_tree,conf,$(DESTDIR)$(DOCDIR)/conf)
+	cd man && for page in *.[1-9] */*.[1-9]; do \
+		[ -f "$$page" ] || continue; \
+		dir=$(DESTDIR)$(MANDIR)/$$(dirname "$$page")/man$${page##*.}; \
+		install -d "$$dir" && install -m 644 "$$page" "$$dir"; \
+	done
+	install -d $(DESTDIR)$(SYSCONFDIR)/agentcgi
+	[ -e $(DESTDIR)$(SYSCONFDIR)/agentcgi/agentcgi.conf ] || \
+		install -m 644 conf/agentcgi.conf \
+			$(DESTDIR)$(SYSCONFDIR)/agentcgi/agentcgi.conf
+
+install_tree = cd $(1) && find . -type f -exec \
+	sh -c 'install -D -m 644 "$$1" "$$0/$$1"' $(2) {} \;
+
+uninstall: ## takes out what install put in, except the configuration
+	rm -f $(DESTDIR)$(BINDIR)/agentcgi
+	rm -rf $(DESTDIR)$(DATADIR)/agentcgi $(DESTDIR)$(DOCDIR)
+	cd man && for page in *.[1-9] */*.[1-9]; do \
+		rm -f "$(DESTDIR)$(MANDIR)/$$(dirname "$$page")/man$${page##*.}/$$(basename "$$page")"; \
+	done
+
+clean: ## remove build/
+	rm -rf build
+
+help: ## this list
+	@awk -F ':.*## ' '/^##$$/ { print "" } \
+		/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+
+force:
+.PHONY: all units replays fuzzers run unit test lint check fuzz bench format \
+	install uninstall clean help force
+.DELETE_ON_ERROR:
+
+-include $(patsubst %.o,%.d,$(OBJ) $(B)/src/main.o $(HELP) \
+	$(TEST:$(B)/%=$(B)/tests/%_test.o) \
+	$(FUZZ:%=$(B)/tests/fuzz/%_fuzz.o) $(B)/tests/fuzz/replay.o)

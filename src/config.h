@@ -1,70 +1,27 @@
 /*
  * config: the settings, from one INI file and the environment.
  *
- * Every key has one row in one table (config.c), from which parsing,
- * defaults, --dump-config and the manual check are made.  A struct config
- * never changes once loaded; SIGHUP loads another, and the old one lives
- * until the last run that uses it has let go.  Loop thread only.
+ * Every key has one row in one table (config.c; agent.c for those of a
+ * section), from which parsing, defaults, --dump-config and the manual check
+ * are made.  A struct config never changes once loaded; SIGHUP loads another,
+ * and the old one lives until the last run that uses it has let go.  Loop
+ * thread only.
  */
 #ifndef CONFIG_H
 #define CONFIG_H
 
 #include <stdint.h>
 
+#include "agent.h"
 #include "log.h"
 #include "slice.h"
 #include "status.h"
 
 struct buf;
 
-enum config_backend {
-	BACKEND_AGENTCORE,
-	BACKEND_BEDROCK,
-	BACKEND_HTTP
-};
-enum config_auth {
-	AUTH_SIGV4,
-	AUTH_BEARER,
-	AUTH_API_KEY,
-	AUTH_NONE
-};
-enum config_payload {
-	PAYLOAD_PROMPT,
-	PAYLOAD_PASSTHROUGH
-};
-enum config_events {
-	EVENTS_RAW,
-	EVENTS_NORMALISED
-};
-enum config_disconnect {
-	DISCONNECT_CANCEL,
-	DISCONNECT_CONTINUE
-};
 enum config_session_policy {
 	SESSION_SIGNED,
 	SESSION_OPEN
-};
-
-/* One [agent NAME] section.  Text is never NULL; empty means not set. */
-struct config_agent {
-	struct config_agent *next; /* in the file's order */
-	char *name;                /* [A-Za-z0-9_-]{1,64} */
-	enum config_backend backend;
-	char *arn;
-	char *qualifier;
-	char *region;   /* never empty for agentcore: taken from the ARN */
-	char *endpoint; /* http(s)://host[:port][/base], no trailing slash */
-	enum config_auth auth;
-	char *profile;
-	enum config_payload payload;
-	enum config_events events;
-	enum config_disconnect on_disconnect;
-	char *model, *system, *url, *service; /* other backends, later */
-	uint64_t resume_window_ms;
-	uint64_t first_byte_timeout_ms;
-	uint64_t idle_timeout_ms;
-	uint64_t total_timeout_ms;
-	uint64_t connect_timeout_ms;
 };
 
 struct config {
@@ -93,9 +50,6 @@ struct config {
 	bool incremental; /* send Incremental: ?1 */
 };
 
-/* Returns NULL for an unset variable. */
-typedef const char *config_getenv(const char *name);
-
 /* What is wrong, as "FILE:LINE: what" or "what". */
 struct config_error {
 	char text[512];
@@ -108,6 +62,10 @@ struct config_error {
 MUST_CHECK enum status config_load(const char *path, config_getenv *getenv,
     struct config **config, struct config_error *error);
 
+/* The same from text: what a file at path says, or "" for none. */
+MUST_CHECK enum status config_parse(struct slice text, const char *path,
+    config_getenv *getenv, struct config **config, struct config_error *error);
+
 struct config *config_ref(struct config *config);
 void config_unref(struct config *config); /* NULL is fine */
 
@@ -118,8 +76,8 @@ const struct config_agent *config_agent(
 /* Append the whole configuration as a file that loads to the same. */
 void config_dump(const struct config *config, struct buf *out);
 
-/* Append a line "KEY" for each key that is set to more than its default, and
- * whose feature this version does not have yet. */
+/* Append a line "KEY" or "[agent NAME] KEY" for each key that is set to more
+ * than its default, and whose feature this version does not have yet. */
 void config_unsupported(const struct config *config, struct buf *out);
 
 #endif

@@ -47,10 +47,10 @@ struct decode {
 	enum decode_format format;
 	decode_callback *callback;
 	void *ctx;
-	struct buf part; /* the beginning of an event */
-	size_t scanned;  /* bytes of part already searched for its end */
-	bool after_cr;   /* the last byte consumed was a CR: skip a LF */
-	bool started;    /* a leading byte order mark is behind us */
+	struct buf part;  /* the beginning of an event, as received */
+	struct buf lines; /* the data: lines made of what is no SSE */
+	bool after_cr;    /* text: the last byte was a CR, so skip a LF */
+	bool started;     /* a leading byte order mark is behind us */
 };
 
 /* Which format a Content-Type value means.  STATUS_UPSTREAM_ERROR for those

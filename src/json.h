@@ -46,6 +46,12 @@ void json_remove(struct json *json, const char *name);
 /* Append the value as compact JSON.  Spoils buf if memory is out. */
 void json_add(struct buf *buf, const struct json *json);
 
+/* Append object without any member of this name, all else byte for byte as
+ * in text, which object was parsed from: cJSON keeps numbers as doubles, so
+ * a long integer would not survive json_add. */
+void json_add_without(struct buf *buf, const struct json *object,
+    struct slice text, const char *name);
+
 /* Append text as a JSON string with its quotes.  Invalid UTF-8 becomes
  * U+FFFD; control characters are escaped. */
 void json_add_string(struct buf *buf, struct slice text);

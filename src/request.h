@@ -4,32 +4,16 @@
  *
  * Pure.  Every slice views the parameters, the body or the arena, which must
  * outlive the struct.
- *
- * The route is what follows the mount point: `mount` if configured; else
- * SCRIPT_NAME where PATH_INFO is given; else the known ending of REQUEST_URI
- * (nginx and mod_proxy_fcgi put the whole path into SCRIPT_NAME and give no
- * PATH_INFO).
  */
 #ifndef REQUEST_H
 #define REQUEST_H
 
+#include "route.h"
 #include "slice.h"
 #include "status.h"
 
 struct arena;
 struct table;
-
-enum request_route {
-	ROUTE_NONE,
-	ROUTE_INVOKE,      /* /invoke, /invoke/NAME */
-	ROUTE_RUN,         /* /runs/ID */
-	ROUTE_RUN_STOP,    /* /runs/ID/stop */
-	ROUTE_SELFTEST,    /* /selftest */
-	ROUTE_HEALTH,      /* /health */
-	ROUTE_METRICS,     /* /metrics */
-	ROUTE_COMPLETIONS, /* /v1/chat/completions */
-	ROUTE_MODELS       /* /v1/models */
-};
 
 /* In what form the answer is wanted, by Accept. */
 enum request_answer {
@@ -84,7 +68,7 @@ MUST_CHECK enum status request_parse(struct request *request,
  * missing, but if it is there must be a string).
  * STATUS_NO_PROMPT, STATUS_PROMPT_NOT_TEXT, STATUS_BAD_JSON, STATUS_BAD_FORM,
  * STATUS_BAD_UTF8, STATUS_BAD_SESSION, STATUS_PROMPT_TOO_LARGE,
- * STATUS_UNSUPPORTED_TYPE, STATUS_TOO_LARGE. */
+ * STATUS_UNSUPPORTED_TYPE, STATUS_TOO_LARGE, STATUS_NO_MEMORY. */
 MUST_CHECK enum status request_parse_input(struct request *request,
     const struct table *params, struct slice body, bool passthrough,
     const struct request_rules *rules, struct arena *arena);

@@ -18,8 +18,12 @@
 
 struct buf;
 
-/* Headers of one request to be signed, host and x-amz-date among them. */
+/* Headers of one request to be signed, host and x-amz-date among them; a query
+ * may have as many parameters. */
 #define SIGV4_MAX_HEADERS 32
+
+/* Longest secret key; AWS's have 40 characters. */
+#define SIGV4_MAX_SECRET 512
 
 /* "20260115T123456Z" and its NUL. */
 #define SIGV4_DATE_LEN 17
@@ -44,7 +48,8 @@ struct sigv4_scope {
 	struct slice region, service;
 };
 
-/* Format seconds since 1970 as X-Amz-Date wants them. */
+/* Format seconds since 1970 as X-Amz-Date wants them.  Times outside the
+ * years 1970 to 9999 become the nearest within. */
 void sigv4_date(char out[static SIGV4_DATE_LEN], int64_t unix_s);
 
 /* Append text percent-encoded but for A-Z a-z 0-9 - . _ ~, upper-case hex:
@@ -58,7 +63,8 @@ void sigv4_add_canonical(struct buf *out, const struct sigv4_request *request);
 void sigv4_add_string_to_sign(
     struct buf *out, const struct sigv4_scope *scope, struct slice canonical);
 
-/* The signing key; the caller wipes it. */
+/* The signing key; the caller wipes it.  Only the first SIGV4_MAX_SECRET bytes
+ * of secret count; sigv4_sign refuses a longer one. */
 void sigv4_key(uint8_t key[static DIGEST_LEN], struct slice secret,
     const struct sigv4_scope *scope);
 

@@ -15,7 +15,7 @@
 
 struct credentials_source {
 	keys_getenv *getenv;
-	const char *profile; /* from the configuration, or NULL */
+	const char *profile; /* from the configuration; NULL or empty: none */
 };
 
 /* Called once with STATUS_OK and the keys (borrowed, valid during the call),

@@ -11,10 +11,10 @@
 #include "keys.h"
 
 /* name NULL: AWS_PROFILE, else "default".  STATUS_MORE if no profile was
- * asked for by name and there is no default with keys: ask the next source.
- * STATUS_NO_CREDENTIALS, logged, if the named profile is missing or has no
- * static keys (role_arn, sso_session and the like are told as not supported
- * yet). */
+ * asked for by name and the default is missing or says nothing of credentials:
+ * ask the next source.  STATUS_NO_CREDENTIALS, logged, if the named profile is
+ * missing, or any has no usable static keys (role_arn, sso_session and the
+ * like are told as not supported yet) or cannot be read to its end. */
 MUST_CHECK enum status profile_read(
     struct keys *out, keys_getenv *getenv, const char *name);
 

@@ -1,0 +1,284 @@
+#include "answer.h"
+
+#include <string.h>
+
+#include "decode.h"
+#include "frame.h"
+#include "gateway.h"
+#include "json.h"
+
+enum {
+	/* A whole answer is kept until its end: as much as one event. */
+	TEXT_MAX = DECODE_MAX_EVENT,
+	/* Memory that the shared buffers keep between two events. */
+	SHARED_KEEP = 16 << 10
+};
+
+void answer_shared_init(struct answer_shared *shared)
+{
+	buf_init(&shared->scratch, TEXT_MAX);
+	buf_init(&shared->data, DECODE_MAX_EVENT);
+}
+
+void answer_shared_free(struct answer_shared *shared)
+{
+	buf_free(&shared->scratch);
+	buf_free(&shared->data);
+}
+
+void answer_init(struct answer *answer, const struct answer_options *options,
+    struct answer_shared *shared)
+{
+	*answer = (struct answer){
+	    .reply = options->reply,
+	    .form = options->form,
+	    .incremental = options->incremental,
+	    .http = 200,
+	    .shared = shared,
+	};
+	buf_init(&answer->text, TEXT_MAX);
+	(void)stpncpy(answer->session_id, options->session_id,
+	    sizeof answer->session_id - 1);
+	(void)stpncpy(
+	    answer->run_id, options->run_id, sizeof answer->run_id - 1);
+}
+
+void answer_free(struct answer *answer)
+{
+	buf_free(&answer->text);
+}
+
+static void put(struct answer *answer, struct slice bytes)
+{
+	gateway_write(answer->reply.gateway, bytes);
+}
+
+static struct buf *fresh(struct answer *answer)
+{
+	buf_reset(&answer->shared->scratch, SHARED_KEEP);
+	return &answer->shared->scratch;
+}
+
+static void put_scratch(struct answer *answer)
+{
+	put(answer, buf_slice(&answer->shared->scratch));
+}
+
+static bool is_stream(const struct answer *answer)
+{
+	return answer->form == ANSWER_SSE;
+}
+
+static const char *content_type(enum request_answer form)
+{
+	switch (form) {
+	case ANSWER_JSON:
+		return "application/json";
+	case ANSWER_TEXT:
+		return "text/plain; charset=utf-8";
+	case ANSWER_HTML:
+		return "text/html; charset=utf-8";
+	case ANSWER_SSE:
+		break;
+	}
+	return "text/event-stream; charset=utf-8";
+}
+
+static void put_head(struct answer *answer)
+{
+	const struct reply *reply = &answer->reply;
+
+	reply_begin(reply, 200, content_type(answer->form));
+	reply_header(reply, "Cache-Control", SLICE("no-cache, no-transform"));
+	reply_header(reply, "X-Accel-Buffering", SLICE("no"));
+	if (answer->incremental)
+		reply_header(reply, "Incremental", SLICE("?1"));
+	reply_header(reply, "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id",
+	    slice_from(answer->session_id));
+	if (answer->form == ANSWER_HTML)
+		reply_header(reply, "Content-Security-Policy",
+		    SLICE("default-src 'none'; style-src 'unsafe-inline'"));
+	reply_body(reply);
+	answer->begun = true;
+}
+
+static void add_ids(struct buf *out, const struct answer *answer)
+{
+	buf_add_text(out, "\"sessionId\":");
+	json_add_string(out, slice_from(answer->session_id));
+	buf_add_text(out, ",\"runId\":");
+	json_add_string(out, slice_from(answer->run_id));
+}
+
+static void begin_stream(struct answer *answer)
+{
+	struct buf *data = &answer->shared->data;
+	struct buf *out = fresh(answer);
+
+	buf_clear(data);
+	buf_add_char(data, '{');
+	add_ids(data, answer);
+	buf_add_char(data, '}');
+	frame_add_hello(out, gateway_is_cgi(answer->reply.gateway));
+	frame_add_named(out, "session", buf_slice(data), answer->run_id, 1);
+	put_scratch(answer);
+}
+
+void answer_begin(struct answer *answer)
+{
+	if (answer->begun || answer->answered || answer->form == ANSWER_JSON)
+		return;
+	put_head(answer);
+	if (is_stream(answer))
+		begin_stream(answer);
+	if (answer->form == ANSWER_HTML)
+		put(answer,
+		    SLICE("<!doctype html><meta charset=\"utf-8\">"
+			  "<title>Answer</title>"
+			  "<pre style=\"white-space:pre-wrap\">"));
+}
+
+static void put_escaped(struct answer *answer, struct slice text)
+{
+	struct buf *out = fresh(answer);
+
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.ptr[i] == '<')
+			buf_add_text(out, "&lt;");
+		else if (text.ptr[i] == '&')
+			buf_add_text(out, "&amp;");
+		else
+			buf_add_char(out, text.ptr[i]);
+	}
+	put_scratch(answer);
+}
+
+static void put_text(struct answer *answer, struct slice text)
+{
+	if (text.len == 0)
+		return;
+	if (answer->form == ANSWER_JSON)
+		buf_add(&answer->text, text);
+	else if (answer->form == ANSWER_HTML)
+		put_escaped(answer, text);
+	else
+		put(answer, text);
+}
+
+static void take_text(
+    struct answer *answer, const struct decode_event *event, bool whole)
+{
+	struct buf *data = &answer->shared->data;
+	struct buf *text = fresh(answer);
+	struct slice copy;
+
+	buf_reset(data, SHARED_KEEP);
+	decode_add_data(data, event);
+	if (whole)
+		translate_add_whole(&answer->translate, text, buf_slice(data));
+	else
+		translate_add_text(
+		    &answer->translate, text, event->name, buf_slice(data));
+	/* put_text may need the scratch buffer itself. */
+	buf_reset(data, SHARED_KEEP);
+	buf_add(data, buf_slice(text));
+	copy = buf_slice(data);
+	put_text(answer, copy);
+}
+
+void answer_event(struct answer *answer, const struct decode_event *event,
+    uint64_t number, bool whole)
+{
+	if (answer->answered)
+		return;
+	answer_begin(answer);
+	if (!is_stream(answer)) {
+		take_text(answer, event, whole);
+		return;
+	}
+	put(answer, event->lines);
+	if (event->has_data) {
+		frame_add_id(fresh(answer), answer->run_id, number);
+		put_scratch(answer);
+	}
+	put(answer, event->end);
+}
+
+void answer_fail(struct answer *answer, enum status status, uint64_t number)
+{
+	struct buf *data = &answer->shared->data;
+	const struct status_row *row = status_row(status);
+
+	if (answer->answered)
+		return;
+	if (!answer->begun) {
+		answer->http = row->http;
+		answer->answered = true;
+		reply_error(&answer->reply, status);
+		return;
+	}
+	if (!is_stream(answer)) {
+		put_text(answer, SLICE("\n\n["));
+		put_text(answer, slice_from(row->words));
+		put_text(answer, SLICE("]\n"));
+		return;
+	}
+	buf_clear(data);
+	reply_add_error(data, status, answer->reply.request_id);
+	frame_add_named(
+	    fresh(answer), "error", buf_slice(data), answer->run_id, number);
+	put_scratch(answer);
+}
+
+static void put_whole(struct answer *answer, const char *reason)
+{
+	struct buf *out = fresh(answer);
+
+	if (buf_status(&answer->text) != STATUS_OK) {
+		answer_fail(answer, STATUS_UPSTREAM_ERROR, 0);
+		return;
+	}
+	buf_add_text(out, "{\"text\":");
+	json_add_string(out, buf_slice(&answer->text));
+	buf_add_char(out, ',');
+	add_ids(out, answer);
+	buf_add_text(out, ",\"reason\":");
+	json_add_string(out, slice_from(reason));
+	buf_add_char(out, '}');
+	reply_json(&answer->reply, 200, buf_slice(out));
+}
+
+static void put_done(struct answer *answer, const char *reason, uint64_t number)
+{
+	struct buf *data = &answer->shared->data;
+
+	buf_clear(data);
+	buf_add_text(data, "{\"reason\":");
+	json_add_string(data, slice_from(reason));
+	buf_add_char(data, '}');
+	frame_add_named(
+	    fresh(answer), "done", buf_slice(data), answer->run_id, number);
+	put_scratch(answer);
+}
+
+void answer_end(struct answer *answer, const char *reason, uint64_t number)
+{
+	if (!answer->answered) {
+		answer_begin(answer);
+		if (answer->form == ANSWER_JSON)
+			put_whole(answer, reason);
+		else if (is_stream(answer))
+			put_done(answer, reason, number);
+		else if (answer->form == ANSWER_HTML)
+			put(answer, SLICE("</pre>\n"));
+	}
+	gateway_end(answer->reply.gateway);
+}
+
+void answer_keepalive(struct answer *answer)
+{
+	if (!answer->begun || answer->answered || !is_stream(answer))
+		return;
+	frame_add_keepalive(fresh(answer));
+	put_scratch(answer);
+}

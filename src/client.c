@@ -1,0 +1,265 @@
+#include "client.h"
+
+#include <stdlib.h>
+
+#include "gateway.h"
+#include "loop.h"
+
+enum {
+	/* Above the first a run is paused, below the second it goes on: a
+	 * quarter of a megabyte hides a second of a slow line. */
+	FULL_BYTES = 256 << 10,
+	DRAINED_BYTES = 64 << 10
+};
+
+struct clients {
+	struct loop *loop;
+	struct client *dirty; /* those with output since the last sending */
+	client_finished *finished;
+	void *ctx;
+	struct answer_shared shared;
+};
+
+struct client {
+	struct clients *clients;
+	struct client *next; /* of its run */
+	struct client *next_dirty;
+	const struct client_callbacks *callbacks;
+	void *ctx;
+	struct answer answer;
+	struct loop_timer *timer;
+	uint64_t written_ms; /* when something last went out */
+	uint64_t keepalive_ms;
+	bool dirty, ended, full;
+};
+
+static void flush_all(void *ctx);
+
+struct clients *clients_new(
+    struct loop *loop, client_finished *finished, void *ctx)
+{
+	struct clients *clients = calloc(1, sizeof *clients);
+
+	if (clients == NULL)
+		return NULL;
+	clients->loop = loop;
+	clients->finished = finished;
+	clients->ctx = ctx;
+	answer_shared_init(&clients->shared);
+	loop_set_after(loop, flush_all, clients);
+	return clients;
+}
+
+void clients_free(struct clients *clients)
+{
+	if (clients == NULL)
+		return;
+	flush_all(clients);
+	loop_set_after(clients->loop, NULL, NULL);
+	answer_shared_free(&clients->shared);
+	free(clients);
+}
+
+/* ---- sending ---- */
+
+static void free_client(struct client *client)
+{
+	loop_timer_free(client->timer);
+	answer_free(&client->answer);
+	free(client);
+}
+
+/* Give the gateway back and go. */
+static void finish(struct client *client, bool left)
+{
+	struct clients *clients = client->clients;
+	struct gateway *gateway = client->answer.reply.gateway;
+
+	free_client(client);
+	clients->finished(clients->ctx, gateway, left);
+}
+
+static void leave(struct client *client)
+{
+	client->callbacks->left(client->ctx, client);
+	finish(client, true);
+}
+
+static void flush(struct client *client)
+{
+	struct gateway *gateway = client->answer.reply.gateway;
+	unsigned watched = gateway_watch_leave(gateway);
+	enum status status;
+
+	if (client->ended) {
+		finish(client, false);
+		return;
+	}
+	status = gateway_flush(gateway);
+	if (status == STATUS_CLIENT_GONE) {
+		leave(client);
+		return;
+	}
+	if (status == STATUS_MORE)
+		watched |= LOOP_WRITABLE;
+	gateway_watch_set(gateway, watched);
+	if (client->full && gateway_pending(gateway) < DRAINED_BYTES) {
+		client->full = false;
+		client->callbacks->drained(client->ctx, client);
+	}
+}
+
+static void flush_all(void *ctx)
+{
+	struct clients *clients = ctx;
+
+	/* A drained run may write again, and so put its client back. */
+	while (clients->dirty != NULL) {
+		struct client *client = clients->dirty;
+
+		clients->dirty = client->next_dirty;
+		client->dirty = false;
+		flush(client);
+	}
+}
+
+static void touch(struct client *client)
+{
+	if (client->dirty)
+		return;
+	client->dirty = true;
+	client->next_dirty = client->clients->dirty;
+	client->clients->dirty = client;
+	client->written_ms = loop_now_ms(client->clients->loop);
+}
+
+static void on_ready(void *ctx, unsigned events)
+{
+	struct client *client = ctx;
+
+	if ((events & ~(unsigned)LOOP_WRITABLE) != 0 && !client->ended &&
+	    gateway_has_left(client->answer.reply.gateway)) {
+		/* It may be about to be flushed. */
+		for (struct client **at = &client->clients->dirty; *at != NULL;
+		     at = &(*at)->next_dirty) {
+			if (*at == client) {
+				*at = client->next_dirty;
+				break;
+			}
+		}
+		leave(client);
+		return;
+	}
+	touch(client);
+}
+
+/* ---- time ---- */
+
+/* The timer is not moved at each event: it looks when it fires. */
+static void on_timer(void *ctx)
+{
+	struct client *client = ctx;
+	uint64_t now = loop_now_ms(client->clients->loop);
+	uint64_t due = client->written_ms + client->keepalive_ms;
+
+	if (client->ended)
+		return;
+	if (!client->answer.begun) {
+		client_begin(client); /* header_wait is over */
+		due = now + client->keepalive_ms;
+	} else if (due <= now) {
+		due = now + client->keepalive_ms;
+		if (gateway_pending(client->answer.reply.gateway) == 0) {
+			answer_keepalive(&client->answer);
+			touch(client);
+		}
+	}
+	loop_timer_start(client->timer, due - now);
+}
+
+/* ---- the answer ---- */
+
+static bool set_up(struct client *client, const struct client_options *options)
+{
+	struct gateway *gateway = client->answer.reply.gateway;
+
+	client->timer = loop_timer_new(client->clients->loop, on_timer, client);
+	if (client->timer == NULL)
+		return false;
+	/* A descriptor that cannot be watched is a file: nobody leaves. */
+	if (!gateway_watch(
+		gateway, on_ready, client, gateway_watch_leave(gateway)) &&
+	    !gateway_is_cgi(gateway))
+		return false;
+	if (client->answer.form != ANSWER_JSON)
+		loop_timer_start(client->timer, options->header_wait_ms);
+	return true;
+}
+
+struct client *client_new(struct clients *clients,
+    const struct client_options *options,
+    const struct client_callbacks *callbacks, void *ctx)
+{
+	struct client *client = calloc(1, sizeof *client);
+
+	if (client == NULL)
+		return NULL;
+	client->clients = clients;
+	client->callbacks = callbacks;
+	client->ctx = ctx;
+	client->keepalive_ms = options->keepalive_ms;
+	answer_init(&client->answer, &options->answer, &clients->shared);
+	if (!set_up(client, options)) {
+		free_client(client);
+		return NULL;
+	}
+	return client;
+}
+
+void client_begin(struct client *client)
+{
+	answer_begin(&client->answer);
+	touch(client);
+}
+
+void client_event(struct client *client, const struct decode_event *event,
+    uint64_t number, bool whole)
+{
+	answer_event(&client->answer, event, number, whole);
+	touch(client);
+}
+
+void client_fail(struct client *client, enum status status, uint64_t number)
+{
+	answer_fail(&client->answer, status, number);
+	touch(client);
+}
+
+void client_end(struct client *client, const char *reason, uint64_t number)
+{
+	answer_end(&client->answer, reason, number);
+	client->ended = true;
+	touch(client);
+}
+
+bool client_full(struct client *client)
+{
+	if (gateway_pending(client->answer.reply.gateway) > FULL_BYTES)
+		client->full = true;
+	return client->full;
+}
+
+unsigned client_http_status(const struct client *client)
+{
+	return client->answer.http;
+}
+
+struct client *client_next(const struct client *client)
+{
+	return client->next;
+}
+
+void client_set_next(struct client *client, struct client *next)
+{
+	client->next = next;
+}

@@ -1,0 +1,398 @@
+#include "http.h"
+
+#include <curl/curl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "buf.h"
+#include "log.h"
+#include "multi.h"
+
+enum {
+	/* Header lines of one answer: AgentCore sends under 2 KiB. */
+	HEAD_MAX = 32 << 10,
+	/* Read at a time, and kept per stream: 4 KiB is 40 events. */
+	READ_SIZE = 4096,
+	/* The least that libcurl takes. */
+	SEND_SIZE = 16384,
+	/* Idle connections kept for the next requests. */
+	KEPT_CONNECTIONS = 256,
+	/* Easy handles kept: making one costs as much as a request. */
+	KEPT_HANDLES = 64
+};
+
+struct http {
+	struct multi *multi;
+	CURLSH *share; /* TLS sessions */
+	CURL *handles[KEPT_HANDLES];
+	size_t handle_count;
+	char *ca_file, *ca_dir;
+	struct http_transfer *running; /* all transfers */
+	bool cancelled; /* one was cancelled while libcurl was on the stack */
+};
+
+struct http_transfer {
+	struct http *http;
+	struct http_transfer *next, **link;
+	const struct http_callbacks *callbacks;
+	void *ctx;
+	CURL *easy;
+	struct curl_slist *headers;
+	struct buf head; /* header lines, until the head callback */
+	unsigned status;
+	bool cancelled;
+};
+
+/* ---- the end of a transfer ---- */
+
+static void unlink_transfer(struct http_transfer *transfer)
+{
+	*transfer->link = transfer->next;
+	if (transfer->next != NULL)
+		transfer->next->link = transfer->link;
+}
+
+static void keep_handle(struct http *http, CURL *easy)
+{
+	if (http->handle_count == KEPT_HANDLES) {
+		curl_easy_cleanup(easy);
+		return;
+	}
+	curl_easy_reset(easy);
+	http->handles[http->handle_count++] = easy;
+}
+
+static void free_transfer(struct http_transfer *transfer)
+{
+	if (transfer->easy != NULL) {
+		multi_remove(transfer->http->multi, transfer->easy);
+		keep_handle(transfer->http, transfer->easy);
+	}
+	curl_slist_free_all(transfer->headers);
+	buf_free(&transfer->head);
+	unlink_transfer(transfer);
+	free(transfer);
+}
+
+static enum status translate(int code, bool answered)
+{
+	switch (code) {
+	case CURLE_OK:
+		return STATUS_OK;
+	case CURLE_OUT_OF_MEMORY:
+		return STATUS_NO_MEMORY;
+	case CURLE_OPERATION_TIMEDOUT:
+		return STATUS_UPSTREAM_TIMEOUT;
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_RESOLVE_PROXY:
+	case CURLE_COULDNT_CONNECT:
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CACERT_BADFILE:
+		return STATUS_UPSTREAM_UNREACHABLE;
+	case CURLE_PARTIAL_FILE:
+	case CURLE_RECV_ERROR:
+	case CURLE_SEND_ERROR:
+	case CURLE_GOT_NOTHING:
+		return answered ? STATUS_UPSTREAM_CUT
+				: STATUS_UPSTREAM_UNREACHABLE;
+	default:
+		return STATUS_UPSTREAM_ERROR;
+	}
+}
+
+static void on_done(void *ctx, void *easy, int code)
+{
+	struct http_transfer *transfer = NULL;
+	const struct http_callbacks *callbacks;
+	enum status status;
+
+	(void)ctx;
+	(void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&transfer);
+	callbacks = transfer->callbacks;
+	status = translate(code, transfer->status != 0);
+	ctx = transfer->ctx;
+	if (status != STATUS_OK)
+		log_write(LOG_WARNING, "upstream: %s (curl error %d)",
+		    curl_easy_strerror((CURLcode)code), code);
+	free_transfer(transfer);
+	callbacks->end(ctx, status);
+}
+
+static void on_settle(void *ctx)
+{
+	struct http *http = ctx;
+	struct http_transfer *transfer = http->running, *next;
+
+	if (!http->cancelled)
+		return;
+	http->cancelled = false;
+	for (; transfer != NULL; transfer = next) {
+		next = transfer->next;
+		if (transfer->cancelled)
+			free_transfer(transfer);
+	}
+}
+
+/* ---- one transfer ---- */
+
+static size_t on_header(char *bytes, size_t size, size_t count, void *ctx)
+{
+	struct http_transfer *transfer = ctx;
+	struct slice line = {.ptr = bytes, .len = size * count};
+	struct http_head head;
+	long status = 0;
+
+	if (transfer->cancelled)
+		return 0;
+	if (slice_starts(line, SLICE("HTTP/")))
+		buf_clear(&transfer->head); /* after a 100 Continue */
+	buf_add(&transfer->head, line);
+	if (buf_status(&transfer->head) != STATUS_OK)
+		return 0;
+	if (!slice_equal(line, SLICE("\r\n")) &&
+	    !slice_equal(line, SLICE("\n")))
+		return line.len;
+	(void)curl_easy_getinfo(
+	    transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+	if (status < 200)
+		return line.len;
+	transfer->status = (unsigned)status;
+	head = (struct http_head){
+	    .status = transfer->status, .lines = buf_slice(&transfer->head)};
+	transfer->callbacks->head(transfer->ctx, &head);
+	buf_free(&transfer->head);
+	return transfer->cancelled ? 0 : line.len;
+}
+
+static size_t on_body(char *bytes, size_t size, size_t count, void *ctx)
+{
+	struct http_transfer *transfer = ctx;
+	struct slice piece = {.ptr = bytes, .len = size * count};
+	enum status status;
+
+	if (transfer->cancelled)
+		return 0;
+	status = transfer->callbacks->body(transfer->ctx, piece);
+	if (transfer->cancelled)
+		return 0;
+	return status == STATUS_MORE ? CURL_WRITEFUNC_PAUSE : piece.len;
+}
+
+static bool add_header_line(
+    struct http_transfer *transfer, struct slice name, struct slice value)
+{
+	struct curl_slist *grown;
+	struct buf line;
+	char *text;
+
+	buf_init(&line, HEAD_MAX);
+	buf_add(&line, name);
+	buf_add(&line, SLICE(": "));
+	buf_add(&line, value);
+	text = buf_text(&line);
+	grown =
+	    text == NULL ? NULL : curl_slist_append(transfer->headers, text);
+	buf_wipe(&line); /* it may be a session token */
+	if (grown != NULL)
+		transfer->headers = grown;
+	return grown != NULL;
+}
+
+static bool add_headers(
+    struct http_transfer *transfer, const struct http_request *request)
+{
+	/* Of libcurl's own headers none that is not asked for. */
+	static const char *const not_these[] = {"Expect:", "User-Agent:"};
+
+	for (size_t i = 0; i < request->header_count; i++) {
+		if (!add_header_line(transfer, request->headers[i].name,
+			request->headers[i].value))
+			return false;
+	}
+	for (size_t i = 0; i < sizeof not_these / sizeof not_these[0]; i++) {
+		struct curl_slist *grown =
+		    curl_slist_append(transfer->headers, not_these[i]);
+
+		if (grown == NULL)
+			return false;
+		transfer->headers = grown;
+	}
+	return true;
+}
+
+static void set_tls(const struct http *http, CURL *easy)
+{
+	(void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+	(void)curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+	(void)curl_easy_setopt(
+	    easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	/* With a CAPATH, which Debian's libcurl has by default, its cache of
+	 * the parsed CAINFO is off: 20 ms and 870 KiB per connection. */
+	(void)curl_easy_setopt(easy, CURLOPT_CAINFO, http->ca_file);
+	(void)curl_easy_setopt(easy, CURLOPT_CAPATH, http->ca_dir);
+	(void)curl_easy_setopt(easy, CURLOPT_SHARE, http->share);
+}
+
+static void set_request(CURL *easy, const struct http_request *request)
+{
+	(void)curl_easy_setopt(easy, CURLOPT_URL, request->url);
+	(void)curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+	(void)curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+	(void)curl_easy_setopt(
+	    easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
+	(void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
+	    request->body.len > 0 ? request->body.ptr : "");
+	(void)curl_easy_setopt(
+	    easy, CURLOPT_CONNECTTIMEOUT_MS, (long)request->connect_timeout_ms);
+}
+
+static void set_transport(CURL *easy)
+{
+	(void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	(void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	(void)curl_easy_setopt(
+	    easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	(void)curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)READ_SIZE);
+	(void)curl_easy_setopt(
+	    easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)SEND_SIZE);
+	(void)curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
+	(void)curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+}
+
+static void set_callbacks(struct http_transfer *transfer)
+{
+	CURL *easy = transfer->easy;
+
+	(void)curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
+	(void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
+	(void)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+	(void)curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
+	(void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+	(void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
+}
+
+static CURL *take_handle(struct http *http)
+{
+	if (http->handle_count > 0)
+		return http->handles[--http->handle_count];
+	return curl_easy_init();
+}
+
+struct http_transfer *http_start(struct http *http,
+    const struct http_request *request, const struct http_callbacks *callbacks,
+    void *ctx)
+{
+	struct http_transfer *transfer = calloc(1, sizeof *transfer);
+
+	if (transfer == NULL)
+		return NULL;
+	transfer->http = http;
+	transfer->callbacks = callbacks;
+	transfer->ctx = ctx;
+	buf_init(&transfer->head, HEAD_MAX);
+	transfer->easy = take_handle(http);
+	transfer->link = &http->running;
+	transfer->next = http->running;
+	if (transfer->next != NULL)
+		transfer->next->link = &transfer->next;
+	http->running = transfer;
+	if (transfer->easy == NULL || !add_headers(transfer, request))
+		goto fail;
+	set_transport(transfer->easy);
+	set_tls(http, transfer->easy);
+	set_request(transfer->easy, request);
+	set_callbacks(transfer);
+	if (!multi_add(http->multi, transfer->easy))
+		goto fail;
+	return transfer;
+fail:
+	free_transfer(transfer);
+	return NULL;
+}
+
+void http_cancel(struct http_transfer *transfer)
+{
+	if (multi_busy(transfer->http->multi)) {
+		transfer->cancelled = true;
+		transfer->http->cancelled = true;
+		return;
+	}
+	free_transfer(transfer);
+}
+
+void http_resume(struct http_transfer *transfer)
+{
+	multi_resume(transfer->http->multi, transfer->easy);
+}
+
+/* ---- the client ---- */
+
+static char *copy_or_null(const char *text)
+{
+	return text == NULL ? NULL : strdup(text);
+}
+
+struct http *http_new(struct loop *loop, const struct http_options *options)
+{
+	static const struct multi_callbacks callbacks = {
+	    .settle = on_settle, .done = on_done};
+	struct http *http = calloc(1, sizeof *http);
+
+	if (http == NULL)
+		return NULL;
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+		free(http);
+		return NULL;
+	}
+	http->ca_file = copy_or_null(options->ca_file);
+	http->ca_dir = copy_or_null(options->ca_dir);
+	http->multi = multi_new(loop, KEPT_CONNECTIONS, &callbacks, http);
+	http->share = curl_share_init();
+	if (http->multi == NULL || http->share == NULL) {
+		http_free(http);
+		return NULL;
+	}
+	(void)curl_share_setopt(
+	    http->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
+	return http;
+}
+
+void http_free(struct http *http)
+{
+	if (http == NULL)
+		return;
+	while (http->running != NULL)
+		free_transfer(http->running);
+	multi_free(http->multi);
+	for (size_t i = 0; i < http->handle_count; i++)
+		curl_easy_cleanup(http->handles[i]);
+	if (http->share != NULL)
+		(void)curl_share_cleanup(http->share);
+	free(http->ca_file);
+	free(http->ca_dir);
+	free(http);
+	curl_global_cleanup();
+}
+
+struct slice http_header(const struct http_head *head, const char *name)
+{
+	struct slice rest = head->lines, wanted = slice_from(name);
+
+	while (rest.len > 0) {
+		struct slice line = slice_cut(&rest, '\n');
+		struct slice key;
+
+		if (slice_ends(line, SLICE("\r")))
+			line.len--;
+		key = slice_cut(&line, ':');
+		if (slice_equal_nocase(key, wanted))
+			return slice_trim(line);
+	}
+	return (struct slice){0};
+}
+
+const char *http_version(void)
+{
+	return curl_version();
+}

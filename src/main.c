@@ -1,0 +1,141 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "config.h"
+#include "demo.h"
+#include "http.h"
+#include "listen.h"
+#include "options.h"
+#include "service.h"
+
+static int print(const char *text)
+{
+	return fputs(text, stdout) < 0 || fflush(stdout) != 0 ? EXIT_FAILED
+							      : EXIT_DONE;
+}
+
+static const char *environment(const char *name)
+{
+	return getenv(name);
+}
+
+static int wrong_use(const char *what)
+{
+	(void)fprintf(stderr,
+	    "agentcgi: %s: not understood; agentcgi --help tells the rest\n",
+	    what);
+	return EXIT_WRONG_USE;
+}
+
+/* -t and --dump-config. */
+static int show_config(const struct options *options)
+{
+	char found[4096];
+	const char *path =
+	    service_config_path(options->config, false, found, sizeof found);
+	struct config *config = NULL;
+	struct config_error error;
+	struct buf text;
+	int result = EXIT_DONE;
+
+	if (config_load(path, environment, &config, &error) != STATUS_OK) {
+		(void)fprintf(stderr, "agentcgi: %s\n", error.text);
+		return EXIT_BAD_CONFIG;
+	}
+	buf_init(&text, 1 << 20);
+	if (options->command == COMMAND_TEST) {
+		(void)fprintf(stderr, "agentcgi: configuration %s is good\n",
+		    path == NULL ? "(the environment alone)" : path);
+	} else {
+		config_dump(config, &text);
+		result =
+		    buf_text(&text) == NULL ? EXIT_FAILED : print(text.ptr);
+	}
+	buf_free(&text);
+	config_unref(config);
+	return result;
+}
+
+static int show_version(void)
+{
+	(void)printf("agentcgi %s\n%s\n", VERSION, http_version());
+	return fflush(stdout) == 0 ? EXIT_DONE : EXIT_FAILED;
+}
+
+/* sd_listen_fds(3): sockets passed by systemd begin at descriptor 3. */
+static int socket_from_systemd(void)
+{
+	const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
+	char mine[32];
+
+	if (pid == NULL || count == NULL)
+		return -1;
+	(void)snprintf(mine, sizeof mine, "%ld", (long)getpid());
+	if (strcmp(pid, mine) != 0 || strcmp(count, "0") == 0 ||
+	    !listen_inherited(3))
+		return -1;
+	return 3;
+}
+
+/* A web server that has spawned us kills us soon after SIGTERM; systemd,
+ * which can pass descriptor 0 as well, waits. */
+static bool is_systemd_service(void)
+{
+	const char *pid = getenv("SYSTEMD_EXEC_PID");
+	char mine[32];
+
+	(void)snprintf(mine, sizeof mine, "%ld", (long)getpid());
+	return pid != NULL && strcmp(pid, mine) == 0;
+}
+
+static int serve(const struct options *options)
+{
+	struct service_options wanted = {
+	    .config = options->config, .listen = options->listen, .fd = -1};
+
+	if (wanted.listen == NULL)
+		wanted.fd = socket_from_systemd();
+	if (wanted.listen == NULL && wanted.fd < 0 && listen_inherited(0)) {
+		wanted.fd = 0;
+		wanted.spawned = !is_systemd_service();
+	}
+	if (options->command == COMMAND_NONE && wanted.listen == NULL &&
+	    wanted.fd < 0)
+		return wrong_use("no command");
+	return service_run(&wanted);
+}
+
+int main(int argc, char *argv[])
+{
+	bool in_cgi = getenv("GATEWAY_INTERFACE") != NULL ||
+	    getenv("REQUEST_METHOD") != NULL;
+	struct options options;
+	const char *wrong = NULL;
+
+	if (options_parse(&options, argc, argv, in_cgi, &wrong) != STATUS_OK)
+		return wrong_use(wrong);
+	switch (options.command) {
+	case COMMAND_CGI:
+		if (!listen_inherited(0))
+			return service_cgi();
+		break;
+	case COMMAND_DEMO_AGENT:
+		if (options.listen == NULL)
+			return wrong_use("demo-agent without --listen");
+		return demo_run(options.listen);
+	case COMMAND_TEST:
+	case COMMAND_DUMP_CONFIG:
+		return show_config(&options);
+	case COMMAND_HELP:
+		return print(options_help());
+	case COMMAND_VERSION:
+		return show_version();
+	case COMMAND_NONE:
+	case COMMAND_SERVE:
+		break;
+	}
+	return serve(&options);
+}

@@ -1,0 +1,107 @@
+#include "options.h"
+
+#include <string.h>
+
+static const char help[] =
+    "agentcgi streams an AI agent's answer through any web server.\n"
+    "\n"
+    "Usage:\n"
+    "  agentcgi serve [--config FILE] [--listen ADDRESS]\n"
+    "        serve FastCGI on ADDRESS (unix:PATH or tcp:HOST:PORT), on a\n"
+    "        socket that systemd passes, or on descriptor 0\n"
+    "  agentcgi\n"
+    "        the same, started by a web server with a listening socket on\n"
+    "        descriptor 0; or one CGI request, then the command line is\n"
+    "        ignored\n"
+    "  agentcgi demo-agent --listen ADDRESS\n"
+    "        a stand-in for AgentCore, as a FastCGI program, for trying\n"
+    "        things without AWS\n"
+    "\n"
+    "Options:\n"
+    "  -c, --config FILE   settings; else $AGENTCGI_CONFIG, in CGI\n"
+    "                      agentcgi/agentcgi.conf beside the document root,\n"
+    "                      else /etc/agentcgi/agentcgi.conf, else the\n"
+    "                      environment alone (AGENT_RUNTIME_ARN)\n"
+    "  -l, --listen ADDRESS  where to listen\n"
+    "  -t                  test the configuration and exit\n"
+    "      --dump-config   print all settings in effect and exit\n"
+    "  -V, --version       print versions and exit\n"
+    "  -h, --help          print this and exit\n"
+    "\n"
+    "Exit status: 0 done, 1 failed, 64 wrong use, 69 cannot listen,\n"
+    "78 bad configuration (-t, --dump-config).\n"
+    "\n"
+    "agentcgi(8) and agentcgi.conf(5) tell the rest.\n";
+
+const char *options_help(void)
+{
+	return help;
+}
+
+static const struct {
+	const char *word;
+	enum options_command command;
+} commands[] = {
+    {"serve", COMMAND_SERVE},
+    {"demo-agent", COMMAND_DEMO_AGENT},
+    {"-t", COMMAND_TEST},
+    {"--dump-config", COMMAND_DUMP_CONFIG},
+    {"-h", COMMAND_HELP},
+    {"--help", COMMAND_HELP},
+    {"-V", COMMAND_VERSION},
+    {"--version", COMMAND_VERSION},
+};
+
+static bool is(const char *word, const char *a, const char *b)
+{
+	return strcmp(word, a) == 0 || strcmp(word, b) == 0;
+}
+
+/* The variable that takes the next argument, or NULL. */
+static const char **value_of(struct options *options, const char *word)
+{
+	if (is(word, "-c", "--config"))
+		return &options->config;
+	if (is(word, "-l", "--listen"))
+		return &options->listen;
+	return NULL;
+}
+
+static bool set_command(struct options *options, const char *word)
+{
+	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+		if (strcmp(word, commands[i].word) != 0)
+			continue;
+		/* "serve -t" tests what serve would use. */
+		if (options->command == COMMAND_NONE ||
+		    options->command == COMMAND_SERVE) {
+			options->command = commands[i].command;
+			return true;
+		}
+	}
+	return false;
+}
+
+enum status options_parse(struct options *options, int argc, char *const argv[],
+    bool in_cgi, const char **wrong)
+{
+	*options = (struct options){0};
+	if (in_cgi) {
+		options->command = COMMAND_CGI;
+		return STATUS_OK;
+	}
+	for (int i = 1; i < argc; i++) {
+		const char **value = value_of(options, argv[i]);
+
+		*wrong = argv[i];
+		if (value == NULL) {
+			if (!set_command(options, argv[i]))
+				return STATUS_BAD_REQUEST;
+			continue;
+		}
+		if (i + 1 == argc)
+			return STATUS_BAD_REQUEST;
+		*value = argv[++i];
+	}
+	return STATUS_OK;
+}

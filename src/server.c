@@ -1,0 +1,400 @@
+#include "server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "gateway.h"
+#include "log.h"
+#include "loop.h"
+
+enum {
+	/* Connections accepted before others get their turn. */
+	ACCEPT_BURST = 64,
+	/* Pause when descriptors have run out. */
+	EXHAUSTED_MS = 100,
+	/* A web server connects only when it has a request to send. */
+	FIRST_BYTE_MS = 10000,
+	/* Between two pieces of a request that comes at the client's pace,
+	 * and for the whole of it: web servers' own limits are 10 to 60 s. */
+	READ_WAIT_MS = 15000,
+	READ_TOTAL_MS = 120000,
+	/* For the last bytes of an answer to a client that reads slowly. */
+	LINGER_MS = 60000
+};
+
+struct listener {
+	struct listener *next;
+	struct server *server;
+	struct loop_watch *watch;
+	struct loop_timer *timer;
+	int fd;
+};
+
+enum phase {
+	PHASE_WAITING, /* for a request's first byte */
+	PHASE_PARKED,  /* the same, kept by the web server for later */
+	PHASE_READING, /* a thread has it */
+	PHASE_SENDING  /* the answer's last bytes */
+};
+
+/* A connection, except while the handler has it. */
+struct connection {
+	struct connection *next, **link;
+	struct server *server;
+	struct gateway *gateway;
+	struct loop_timer *timer;
+	enum phase phase;
+	enum status read;
+	size_t max_body;
+};
+
+struct server {
+	struct loop *loop;
+	struct server_handler handler;
+	struct listener *listeners;
+	struct connection *connections;
+	size_t busy;
+	bool draining;
+};
+
+/* ---- a connection's life ---- */
+
+static void on_ready(void *ctx, unsigned events);
+static void on_timer(void *ctx);
+
+/* Forget the connection, not its gateway. */
+static void release(struct connection *connection)
+{
+	struct server *server = connection->server;
+
+	if (connection->phase != PHASE_PARKED)
+		server->busy--;
+	*connection->link = connection->next;
+	if (connection->next != NULL)
+		connection->next->link = connection->link;
+	loop_timer_free(connection->timer);
+	free(connection);
+}
+
+static void drop(struct connection *connection)
+{
+	struct server *server = connection->server;
+
+	gateway_close(connection->gateway);
+	release(connection);
+	if (server->busy == 0)
+		server->handler.quiet(server->handler.ctx);
+}
+
+static struct connection *adopt(
+    struct server *server, struct gateway *gateway, enum phase phase)
+{
+	struct connection *connection = calloc(1, sizeof *connection);
+
+	if (connection == NULL) {
+		gateway_close(gateway);
+		return NULL;
+	}
+	connection->server = server;
+	connection->gateway = gateway;
+	connection->phase = phase;
+	connection->link = &server->connections;
+	connection->next = server->connections;
+	if (connection->next != NULL)
+		connection->next->link = &connection->next;
+	server->connections = connection;
+	if (phase != PHASE_PARKED)
+		server->busy++;
+	return connection;
+}
+
+static bool start_timer(struct connection *connection, uint64_t after_ms)
+{
+	if (connection->timer == NULL)
+		connection->timer = loop_timer_new(
+		    connection->server->loop, on_timer, connection);
+	if (connection->timer == NULL)
+		return false;
+	loop_timer_start(connection->timer, after_ms);
+	return true;
+}
+
+static void on_timer(void *ctx)
+{
+	struct connection *connection = ctx;
+
+	if (connection->phase == PHASE_READING)
+		gateway_interrupt(connection->gateway);
+	else
+		drop(connection);
+}
+
+/* ---- reading ---- */
+
+static void handle(
+    struct server *server, struct gateway *gateway, enum status read)
+{
+	server->handler.handle(server->handler.ctx, gateway, read);
+}
+
+static void on_read_work(void *ctx)
+{
+	struct connection *connection = ctx;
+
+	gateway_set_wait(connection->gateway, READ_WAIT_MS);
+	connection->read =
+	    gateway_read(connection->gateway, connection->max_body);
+}
+
+static void on_read_done(void *ctx)
+{
+	struct connection *connection = ctx;
+	struct server *server = connection->server;
+	struct gateway *gateway = connection->gateway;
+	enum status read = connection->read;
+
+	if (read == STATUS_CLIENT_GONE) {
+		drop(connection);
+		return;
+	}
+	release(connection);
+	handle(server, gateway, read);
+}
+
+static void read_in_thread(struct connection *connection)
+{
+	struct server *server = connection->server;
+
+	gateway_watch_set(connection->gateway, 0);
+	if (connection->phase == PHASE_PARKED)
+		server->busy++;
+	connection->phase = PHASE_READING;
+	connection->max_body = server->handler.max_body(server->handler.ctx);
+	if (!start_timer(connection, READ_TOTAL_MS) ||
+	    loop_work(server->loop, on_read_work, on_read_done, connection) !=
+		STATUS_OK)
+		drop(connection);
+}
+
+static void read_here(struct connection *connection)
+{
+	struct server *server = connection->server;
+	struct gateway *gateway = connection->gateway;
+	enum status read = gateway_read(
+	    gateway, server->handler.max_body(server->handler.ctx));
+
+	if (read == STATUS_CLIENT_GONE) {
+		drop(connection);
+		return;
+	}
+	release(connection);
+	handle(server, gateway, read);
+}
+
+/* Read if something has come, else wait for it. */
+static void look(struct connection *connection)
+{
+	bool begun;
+	enum status status = gateway_peek(connection->gateway, &begun);
+
+	if (status == STATUS_OK)
+		read_here(connection);
+	else if (status != STATUS_MORE)
+		drop(connection);
+	else if (begun)
+		read_in_thread(connection);
+	else if (!gateway_watch(connection->gateway, on_ready, connection,
+		     LOOP_READABLE) ||
+	    (connection->phase == PHASE_WAITING &&
+		!start_timer(connection, FIRST_BYTE_MS)))
+		drop(connection);
+}
+
+/* ---- the end of an answer ---- */
+
+static void send_rest(struct connection *connection)
+{
+	struct server *server = connection->server;
+	struct gateway *gateway = connection->gateway;
+	enum status status = gateway_flush(gateway);
+
+	if (status == STATUS_MORE &&
+	    gateway_watch(gateway, on_ready, connection, LOOP_WRITABLE) &&
+	    start_timer(connection, LINGER_MS))
+		return;
+	if (status != STATUS_OK || !gateway_kept(gateway) || server->draining) {
+		drop(connection);
+		return;
+	}
+	release(connection);
+	connection = adopt(server, gateway, PHASE_PARKED);
+	if (connection != NULL &&
+	    !gateway_watch(gateway, on_ready, connection, LOOP_READABLE))
+		drop(connection);
+}
+
+static void on_ready(void *ctx, unsigned events)
+{
+	struct connection *connection = ctx;
+
+	(void)events;
+	if (connection->phase == PHASE_SENDING)
+		send_rest(connection);
+	else
+		look(connection);
+}
+
+void server_finish(struct server *server, struct gateway *gateway, bool left)
+{
+	struct connection *connection;
+
+	gateway_forget(gateway);
+	connection = adopt(server, gateway, PHASE_SENDING);
+	if (connection == NULL)
+		return;
+	if (left)
+		drop(connection);
+	else
+		send_rest(connection);
+}
+
+/* ---- accepting ---- */
+
+static void on_again(void *ctx)
+{
+	const struct listener *listener = ctx;
+
+	loop_watch_set(listener->watch, LOOP_READABLE);
+}
+
+static void exhausted(const struct listener *listener)
+{
+	log_write(LOG_WARNING,
+	    "cannot accept: %s (raise the limit of open files)",
+	    strerror(errno));
+	loop_watch_set(listener->watch, 0);
+	loop_timer_start(listener->timer, EXHAUSTED_MS);
+}
+
+static void on_connection(void *ctx, unsigned events)
+{
+	const struct listener *listener = ctx;
+	struct server *server = listener->server;
+
+	(void)events;
+	for (int i = 0; i < ACCEPT_BURST; i++) {
+		int fd = accept4(
+		    listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		struct gateway *gateway;
+		struct connection *connection;
+
+		if (fd < 0) {
+			if (errno != EAGAIN && errno != EINTR &&
+			    errno != ECONNABORTED)
+				exhausted(listener);
+			return;
+		}
+		gateway = gateway_open(server->loop, fd);
+		if (gateway == NULL)
+			continue;
+		connection = adopt(server, gateway, PHASE_WAITING);
+		if (connection != NULL)
+			look(connection);
+	}
+}
+
+enum status server_listen(struct server *server, int fd)
+{
+	struct listener *listener = calloc(1, sizeof *listener);
+
+	if (listener == NULL) {
+		(void)close(fd);
+		return STATUS_NO_MEMORY;
+	}
+	(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+	listener->server = server;
+	listener->fd = fd;
+	listener->next = server->listeners;
+	server->listeners = listener;
+	listener->watch =
+	    loop_watch_new(server->loop, fd, on_connection, listener);
+	listener->timer = loop_timer_new(server->loop, on_again, listener);
+	if (listener->watch == NULL || listener->timer == NULL)
+		return STATUS_NO_MEMORY;
+	loop_watch_set(listener->watch, LOOP_READABLE);
+	return STATUS_OK;
+}
+
+enum status server_cgi(struct server *server)
+{
+	struct gateway *gateway = gateway_open_cgi(server->loop);
+
+	if (gateway == NULL)
+		return STATUS_NO_MEMORY;
+	handle(server, gateway,
+	    gateway_read(
+		gateway, server->handler.max_body(server->handler.ctx)));
+	return STATUS_OK;
+}
+
+/* ---- the server ---- */
+
+struct server *server_new(
+    struct loop *loop, const struct server_handler *handler)
+{
+	struct server *server = calloc(1, sizeof *server);
+
+	if (server == NULL)
+		return NULL;
+	server->loop = loop;
+	server->handler = *handler;
+	return server;
+}
+
+static void close_listeners(struct server *server)
+{
+	struct listener *listener = server->listeners, *next;
+
+	for (; listener != NULL; listener = next) {
+		next = listener->next;
+		loop_watch_free(listener->watch);
+		loop_timer_free(listener->timer);
+		(void)close(listener->fd);
+		free(listener);
+	}
+	server->listeners = NULL;
+}
+
+void server_drain(struct server *server)
+{
+	struct connection *connection = server->connections, *next;
+
+	server->draining = true;
+	close_listeners(server);
+	for (; connection != NULL; connection = next) {
+		next = connection->next;
+		if (connection->phase == PHASE_PARKED)
+			drop(connection);
+	}
+}
+
+void server_free(struct server *server)
+{
+	if (server == NULL)
+		return;
+	close_listeners(server);
+	while (server->connections != NULL) {
+		gateway_close(server->connections->gateway);
+		release(server->connections);
+	}
+	free(server);
+}
+
+size_t server_busy(const struct server *server)
+{
+	return server->busy;
+}

@@ -1,0 +1,355 @@
+#include "service.h"
+
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "buf.h"
+#include "config.h"
+#include "gateway.h"
+#include "http.h"
+#include "listen.h"
+#include "log.h"
+#include "loop.h"
+#include "options.h"
+#include "relay.h"
+#include "server.h"
+#include "trust.h"
+
+enum {
+	/* Runs' last moments when a web server has spawned us: it sends
+	 * SIGKILL 3 to 8 s after SIGTERM. */
+	SPAWNED_DRAIN_MS = 2000,
+	/* After the runs have ended, for their last bytes. */
+	LAST_BYTES_MS = 1000
+};
+
+static const char system_config[] = "/etc/agentcgi/agentcgi.conf";
+
+struct service {
+	struct loop *loop;
+	struct http *http;
+	struct relay *relay;
+	struct server *server;
+	struct loop_timer *timer; /* limits the drain */
+	const char *config_path;  /* NULL: the environment alone */
+	uint64_t drain_ms;
+	bool spawned, cgi;
+	bool leaving; /* exit as soon as nothing is busy */
+	bool ended;   /* the runs have been told to end */
+};
+
+/* ---- configuration ---- */
+
+const char *service_config_path(
+    const char *given, bool in_cgi, char *found, size_t size)
+{
+	const char *named = getenv("AGENTCGI_CONFIG");
+	const char *root = getenv("DOCUMENT_ROOT");
+	struct slice parent = slice_from(root);
+
+	if (given != NULL)
+		return given;
+	if (named != NULL && named[0] != '\0')
+		return named;
+	while (parent.len > 1 && parent.ptr[parent.len - 1] == '/')
+		parent.len--;
+	while (parent.len > 0 && parent.ptr[parent.len - 1] != '/')
+		parent.len--;
+	if (in_cgi && parent.len > 0) {
+		(void)snprintf(found, size, "%.*sagentcgi/agentcgi.conf",
+		    SLICE_ARG(parent));
+		if (access(found, F_OK) == 0)
+			return found;
+	}
+	return access(system_config, F_OK) == 0 ? system_config : NULL;
+}
+
+static const char *environment(const char *name)
+{
+	return getenv(name);
+}
+
+static void warn_unsupported(const struct config *config)
+{
+	struct buf keys;
+	struct slice rest;
+
+	buf_init(&keys, 64 << 10);
+	config_unsupported(config, &keys);
+	rest = buf_slice(&keys);
+	while (rest.len > 0) {
+		struct slice key = slice_cut(&rest, '\n');
+
+		log_write(LOG_WARNING,
+		    "configuration: %.*s has no effect in this version",
+		    SLICE_ARG(key));
+	}
+	buf_free(&keys);
+}
+
+/* Load and use the configuration; what was in use stays if it is bad. */
+static void configure(struct service *service)
+{
+	struct config *config = NULL;
+	struct config_error error;
+	enum status status =
+	    config_load(service->config_path, environment, &config, &error);
+
+	if (status != STATUS_OK) {
+		log_write(LOG_ERROR, "configuration: %s",
+		    status == STATUS_NO_MEMORY ? "out of memory" : error.text);
+		return;
+	}
+	log_set_level(config->log_level);
+	if (!service->cgi)
+		warn_unsupported(config);
+	service->drain_ms =
+	    service->spawned && config->drain_timeout_ms > SPAWNED_DRAIN_MS
+	    ? SPAWNED_DRAIN_MS
+	    : config->drain_timeout_ms;
+	relay_configure(service->relay, config);
+}
+
+static void on_hangup(void *ctx)
+{
+	struct service *service = ctx;
+
+	log_write(LOG_INFO, "reading the configuration again");
+	configure(service);
+}
+
+/* ---- the end ---- */
+
+static void leave_if_quiet(void *ctx)
+{
+	struct service *service = ctx;
+
+	if (service->leaving && relay_runs(service->relay) == 0 &&
+	    server_busy(service->server) == 0)
+		loop_stop(service->loop);
+}
+
+static void end_runs(void *ctx)
+{
+	struct service *service = ctx;
+
+	if (service->ended) {
+		log_write(LOG_WARNING, "some answers could not be ended");
+		loop_stop(service->loop);
+		return;
+	}
+	service->ended = true;
+	loop_timer_start(service->timer, LAST_BYTES_MS);
+	relay_end_all(service->relay);
+	leave_if_quiet(service);
+}
+
+static void on_terminate(void *ctx)
+{
+	struct service *service = ctx;
+
+	if (service->leaving && !service->cgi)
+		return;
+	service->leaving = true;
+	server_drain(service->server);
+	relay_drain(service->relay);
+	if (service->cgi) {
+		end_runs(service);
+		return;
+	}
+	log_write(LOG_INFO, "stopping: %llu answers are running",
+	    (unsigned long long)relay_runs(service->relay));
+	loop_timer_start(service->timer, service->drain_ms);
+	leave_if_quiet(service);
+}
+
+/* Memory of a busy hour goes back to the system. */
+static void on_idle(void *ctx)
+{
+#ifdef __GLIBC__
+	(void)malloc_trim(0);
+#endif
+	leave_if_quiet(ctx);
+}
+
+/* ---- putting it together ---- */
+
+static void on_handle(void *ctx, struct gateway *gateway, enum status read)
+{
+	struct service *service = ctx;
+
+	relay_handle(service->relay, gateway, read);
+}
+
+static size_t on_max_body(void *ctx)
+{
+	const struct service *service = ctx;
+
+	return relay_max_body(service->relay);
+}
+
+static void on_finished(void *ctx, struct gateway *gateway, bool left)
+{
+	struct service *service = ctx;
+
+	server_finish(service->server, gateway, left);
+}
+
+static enum status add_signals(struct service *service)
+{
+	static const struct {
+		int signal;
+		loop_callback *callback;
+	} wanted[] = {
+	    {SIGTERM, on_terminate},
+	    {SIGINT, on_terminate},
+	    {SIGUSR1, on_terminate}, /* what libfcgi takes for "finish" */
+	    {SIGHUP, on_hangup},
+	};
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+		if (loop_on_signal(service->loop, wanted[i].signal,
+			wanted[i].callback, service) != STATUS_OK)
+			return STATUS_NO_MEMORY;
+	}
+	return STATUS_OK;
+}
+
+static void tear_down(struct service *service)
+{
+	relay_free(service->relay);
+	server_free(service->server);
+	http_free(service->http);
+	loop_timer_free(service->timer);
+	loop_free(service->loop);
+}
+
+static enum status set_up(struct service *service)
+{
+	struct relay_options options = {
+	    .finished = on_finished, .idle = on_idle, .ctx = service};
+	struct server_handler handler = {
+	    .handle = on_handle,
+	    .max_body = on_max_body,
+	    .quiet = leave_if_quiet,
+	    .ctx = service,
+	};
+	struct trust trust;
+	const char *ca_file = NULL;
+	struct config *config = NULL;
+	struct config_error error;
+
+	/* The authorities are read once: before, and apart from, the rest. */
+	if (config_load(service->config_path, environment, &config, &error) ==
+	    STATUS_OK)
+		ca_file = config->ca_file;
+	trust = trust_find(ca_file, environment, service->cgi);
+	service->loop = loop_new();
+	if (service->loop != NULL && gateway_init() == STATUS_OK)
+		service->http = http_new(service->loop,
+		    &(struct http_options){
+			.ca_file = trust.file, .ca_dir = trust.dir});
+	config_unref(config);
+	if (service->http == NULL)
+		return STATUS_NO_MEMORY;
+	options.loop = service->loop;
+	options.http = service->http;
+	service->timer = loop_timer_new(service->loop, end_runs, service);
+	service->relay = relay_new(&options);
+	service->server = server_new(service->loop, &handler);
+	if (service->timer == NULL || service->relay == NULL ||
+	    service->server == NULL)
+		return STATUS_NO_MEMORY;
+	configure(service);
+	return add_signals(service);
+}
+
+/* Two descriptors per stream: as many as we may have. */
+static void raise_limits(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	/* A core would hold keys. */
+	limit = (struct rlimit){0};
+	(void)setrlimit(RLIMIT_CORE, &limit);
+	/* Threads for requests that come slowly; libuv's 4 are too few. */
+	(void)setenv("UV_THREADPOOL_SIZE", "32", 0);
+#ifdef __GLIBC__
+	(void)mallopt(M_ARENA_MAX, 2);
+#endif
+}
+
+/* The configured address counts where nobody gave one. */
+static int open_listener(
+    const struct service *service, const struct service_options *options)
+{
+	struct config *config = NULL;
+	struct config_error error;
+	int fd;
+
+	if (options->fd >= 0)
+		return options->fd;
+	if (options->listen != NULL)
+		return listen_open(options->listen);
+	if (config_load(service->config_path, environment, &config, &error) !=
+	    STATUS_OK) {
+		log_write(LOG_ERROR, "no --listen, and no configuration: %s",
+		    error.text);
+		return -1;
+	}
+	fd = listen_open(config->listen);
+	config_unref(config);
+	return fd;
+}
+
+int service_run(const struct service_options *options)
+{
+	char found[4096];
+	struct service service = {.spawned = options->spawned};
+	int fd;
+
+	raise_limits();
+	log_init(LOG_INFO, getenv("JOURNAL_STREAM"));
+	service.config_path =
+	    service_config_path(options->config, false, found, sizeof found);
+	fd = open_listener(&service, options);
+	if (fd < 0)
+		return EXIT_CANNOT_LISTEN;
+	listen_prepare(fd);
+	if (set_up(&service) != STATUS_OK ||
+	    server_listen(service.server, fd) != STATUS_OK) {
+		log_write(LOG_ERROR, "out of memory");
+		return EXIT_FAILED;
+	}
+	log_write(LOG_INFO, "agentcgi %s is ready", VERSION);
+	loop_run(service.loop);
+	if (server_busy(service.server) == 0)
+		tear_down(&service);
+	log_write(LOG_INFO, "stopped");
+	return EXIT_DONE;
+}
+
+int service_cgi(void)
+{
+	char found[4096];
+	struct service service = {.cgi = true, .leaving = true};
+
+	log_init(LOG_INFO, NULL);
+	service.config_path =
+	    service_config_path(NULL, true, found, sizeof found);
+	if (set_up(&service) != STATUS_OK ||
+	    server_cgi(service.server) != STATUS_OK)
+		return EXIT_FAILED;
+	loop_run(service.loop);
+	return EXIT_DONE;
+}

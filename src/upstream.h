@@ -1,0 +1,56 @@
+/*
+ * upstream: one invocation of an agent: keys, signature, request, and the
+ * answer as events.
+ *
+ * https://docs.aws.amazon.com/bedrock-agentcore/latest/APIReference/API_InvokeAgentRuntime.html
+ */
+#ifndef UPSTREAM_H
+#define UPSTREAM_H
+
+#include <stdint.h>
+
+#include "slice.h"
+#include "status.h"
+
+struct config_agent;
+struct decode_event;
+struct http;
+struct upstream;
+
+/* Everything is borrowed while upstream_start runs; agent until the end. */
+struct upstream_request {
+	const struct config_agent *agent;
+	const char *session_id;
+	const char *request_id; /* for the log */
+	struct slice payload;   /* JSON */
+};
+
+/* Called in this order, never before upstream_start returns; end once, unless
+ * upstream_cancel came first. */
+struct upstream_callbacks {
+	/* The agent has accepted.  whole: its answer will be one document,
+	 * not a stream of events. */
+	void (*began)(void *ctx, bool whole);
+	/* Whether more events are unwelcome now: then nothing is read until
+	 * upstream_resume. */
+	bool (*full)(void *ctx);
+	/* Bytes have arrived: an agent that pings is alive. */
+	void (*alive)(void *ctx);
+	enum status (*event)(void *ctx, const struct decode_event *event);
+	void (*end)(void *ctx, enum status status);
+};
+
+/* Invoke.  *upstream is valid until its end callback or upstream_cancel.
+ * STATUS_NO_CREDENTIALS or STATUS_NO_MEMORY: there is no *upstream, and end
+ * is not called. */
+MUST_CHECK enum status upstream_start(struct http *http,
+    const struct upstream_request *request,
+    const struct upstream_callbacks *callbacks, void *ctx,
+    struct upstream **upstream);
+
+/* Close the connection now.  NULL is fine. */
+void upstream_cancel(struct upstream *upstream);
+
+void upstream_resume(struct upstream *upstream);
+
+#endif

@@ -1,0 +1,183 @@
+// As plain CGI: under lighttpd's mod_cgi, and started by hand as a server
+// would, to see what it does with arguments and with its standard input.
+
+import fs from "node:fs";
+import path from "node:path";
+import { spawn } from "node:child_process";
+import { ARN, startUpstream } from "../upstream/upstream.mjs";
+import { AGENTCGI, cleanEnvironment, configText, startBed } from "../lib/servers.mjs";
+import { assertStream } from "../lib/check.mjs";
+import { stopAll, temporary } from "../lib/proc.mjs";
+import { fetchAll } from "../lib/sse.mjs";
+import { assert, run, test } from "../lib/tap.mjs";
+
+const upstream = await startUpstream();
+
+const VARIABLES = {
+	GATEWAY_INTERFACE: "CGI/1.1",
+	SERVER_PROTOCOL: "HTTP/1.1",
+	SERVER_NAME: "127.0.0.1",
+	SERVER_PORT: "80",
+	REMOTE_ADDR: "127.0.0.1",
+	REQUEST_METHOD: "POST",
+	SCRIPT_NAME: "/api",
+	PATH_INFO: "/invoke",
+	REQUEST_URI: "/api/invoke",
+	QUERY_STRING: "",
+	CONTENT_TYPE: "application/json",
+};
+
+/* One request by hand.  Resolves to {status, head, body, code, drained}:
+ * drained is whether all of its input was taken. */
+async function request({ args = [], env = {}, body = "", cwd } = {}) {
+	const dir = cwd ?? temporary();
+	const child = spawn(AGENTCGI, args, { cwd: dir, env: cleanEnvironment(dir, {
+		...VARIABLES,
+		CONTENT_LENGTH: String(Buffer.byteLength(body)),
+		AGENT_RUNTIME_ARN: ARN,
+		AWS_ENDPOINT_URL_BEDROCK_AGENTCORE: upstream.url,
+		...env,
+	}) });
+	const out = [];
+	let broken = false;
+	child.stdout.on("data", (d) => out.push(d));
+	child.stderr.resume();
+	child.stdin.on("error", () => (broken = true));
+	const drained = new Promise((resolve) => child.stdin.end(body, () => resolve(!broken)));
+	const code = await new Promise((resolve) => child.on("close", resolve));
+	const text = Buffer.concat(out).toString();
+	const at = text.search(/\r?\n\r?\n/);
+	const head = text.slice(0, at);
+	return {
+		code,
+		head,
+		body: text.slice(at).replace(/^\r?\n\r?\n/, ""),
+		status: Number(/^Status: (\d+)/mi.exec(head)?.[1] ?? 200),
+		drained: await Promise.race([drained, Promise.resolve(!broken)]),
+		text,
+	};
+}
+
+const JSON_PROMPT = '{"prompt":"Hello you"}';
+
+test("by hand: a stream, its head and an exit code of 0", async () => {
+	const done = await request({ body: JSON_PROMPT });
+	assert.equal(done.code, 0, done.text);
+	assert.equal(done.status, 200);
+	assert.match(done.head, /^content-type: text\/event-stream; charset=utf-8\r?$/mi);
+	assert.doesNotMatch(done.head, /^(connection|transfer-encoding|HTTP\/)/mi);
+	assert.doesNotMatch(done.head, /[ \t]\r?$/m);
+	assert.match(done.body, /data: "Hello "\nid: ?\S+\n\n[^]*event: ?done\n/);
+});
+
+test("by hand: at least 8 KiB of comment before the first event", async () => {
+	const done = await request({ body: JSON_PROMPT });
+	assert.match(done.body, /^:/);
+	assert.ok(done.body.indexOf("event:") >= 8192, String(done.body.indexOf("event:")));
+});
+
+test("the command line is ignored", async () => {
+	for (const args of [["--version"], ["-t"], ["--help"], ["check"], ["--dump-config"],
+		["--config", "/etc/passwd"], ["-c", "/etc/passwd"], ["serve", "--listen", "unix:/x/y"],
+		["demo-agent"], ["--no-such-option"]]) {
+		const done = await request({ args, body: JSON_PROMPT });
+		assert.equal(done.status, 200, `${args}: ${done.text}`);
+		assert.match(done.body, /data: "Hello "/, String(args));
+	}
+});
+
+test("it is ignored with REQUEST_METHOD alone, too", async () => {
+	const done = await request({ args: ["--version"], body: JSON_PROMPT,
+		env: { GATEWAY_INTERFACE: undefined } });
+	assert.doesNotMatch(done.text, /^agentcgi/i);
+	assert.match(done.body, /data: "Hello "/, done.text);
+});
+
+test("standard input is drained before a refusal", async () => {
+	const big = "x".repeat(3 * 1024 * 1024);
+	for (const [env, status] of [
+		[{ PATH_INFO: "/nope", REQUEST_URI: "/api/nope" }, 404],
+		[{ REQUEST_METHOD: "PUT" }, 405],
+		[{ CONTENT_TYPE: "image/png" }, 415],
+		[{}, 413],
+	]) {
+		const done = await request({ env, body: big });
+		assert.equal(done.status, status, done.text.slice(0, 300));
+		assert.equal(done.drained, true, `${status}`);
+	}
+});
+
+test("CONTENT_LENGTH absent, empty, 0, -1 or too large: the body counts", async () => {
+	for (const CONTENT_LENGTH of [undefined, "", "0", "-1", "99999"]) {
+		const done = await request({ env: { CONTENT_LENGTH }, body: JSON_PROMPT });
+		assert.match(done.body, /data: "Hello "/, `${CONTENT_LENGTH}: ${done.text.slice(0, 300)}`);
+	}
+});
+
+test("settings never come from HTTP_ variables", async () => {
+	const dir = temporary();
+	const evil = path.join(dir, "evil.conf");
+	fs.writeFileSync(evil, configText({}, { default: { arn: ARN, qualifier: "EVIL",
+		endpoint: upstream.url } }));
+	await upstream.reset();
+	const done = await request({ body: JSON_PROMPT, env: { HTTP_AGENTCGI_CONFIG: evil,
+		HTTP_PROXY: "http://127.0.0.1:1", HTTP_AGENT_RUNTIME_ARN: "x" } });
+	assert.equal(done.status, 200, done.text);
+	assert.equal((await upstream.requests())[0].query.qualifier, "DEFAULT");
+});
+
+test("neither environment nor file: 503, and nothing said about why", async () => {
+	const done = await request({ body: JSON_PROMPT, env: {
+		AGENT_RUNTIME_ARN: undefined, AWS_ENDPOINT_URL_BEDROCK_AGENTCORE: undefined } });
+	assert.equal(done.status, 503, done.text);
+	assert.ok(JSON.parse(done.body).error.code);
+});
+
+test("lighttpd: ?--version and ?-t are a query, no options", async () => {
+	const bed = await startBed({ front: "lighttpd-cgi", upstream });
+	for (const query of ["?--version", "?-t", "?-c+/etc/passwd", "?--help"]) {
+		const reply = await fetchAll(`${bed.url}/invoke${query}`, { body: { prompt: "Hello you" } });
+		assertStream(reply, "complete", query);
+		assert.equal(reply.said.length, 2);
+		const get = await bed.get(`/invoke${query}`);
+		assert.equal(get.status, 400, `${query}: ${get.text}`);
+		assert.equal(get.json().error.code, "bad_request");
+	}
+	await bed.stop();
+});
+
+test("lighttpd: the environment alone, no file", async () => {
+	const bed = await startBed({ front: "lighttpd-cgi", upstream, noFile: () => ({
+		AGENT_RUNTIME_ARN: ARN, AWS_ENDPOINT_URL_BEDROCK_AGENTCORE: upstream.url }) });
+	assertStream(await bed.answer("hi"));
+	await bed.stop();
+});
+
+test("lighttpd: agentcgi/agentcgi.conf beside the document root", async () => {
+	const bed = await startBed({ front: "lighttpd-cgi", upstream, noFile: () => ({}) });
+	const dir = path.join(bed.dir, "agentcgi");
+	fs.mkdirSync(dir);
+	const write = (where, qualifier) => fs.writeFileSync(where, configText({},
+		{ default: { arn: ARN, endpoint: upstream.url, qualifier } }));
+	write(path.join(dir, "agentcgi.conf"), "BESIDE");
+	// Below the document root it would be for all to read: not looked for.
+	fs.mkdirSync(path.join(bed.docroot, "agentcgi"));
+	write(path.join(bed.docroot, "agentcgi", "agentcgi.conf"), "BELOW");
+	await upstream.reset();
+	assertStream(await bed.answer("hi"));
+	assert.equal((await upstream.requests())[0].query.qualifier, "BESIDE");
+	await bed.stop();
+});
+
+test("lighttpd: twenty at once", async () => {
+	const bed = await startBed({ front: "lighttpd-cgi", upstream });
+	const replies = await Promise.all(Array.from({ length: 20 }, (_, i) =>
+		bed.answer(`[[sse n=3 tag=c${i}]]`)));
+	for (const [i, reply] of replies.entries()) {
+		assertStream(reply);
+		assert.match(reply.said[2].data, new RegExp(`:2\\] c${i} `));
+	}
+	await bed.stop();
+});
+
+await run(stopAll);
