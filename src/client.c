@@ -12,7 +12,7 @@ enum {
 	DRAINED_BYTES = 64 << 10
 };
 
-struct clients {
+struct client_shared {
 	struct loop *loop;
 	struct client *dirty; /* those with output since the last sending */
 	client_finished *finished;
@@ -21,7 +21,7 @@ struct clients {
 };
 
 struct client {
-	struct clients *clients;
+	struct client_shared *group;
 	struct client *next; /* of its run */
 	struct client *next_dirty;
 	const struct client_callbacks *callbacks;
@@ -35,29 +35,29 @@ struct client {
 
 static void flush_all(void *ctx);
 
-struct clients *clients_new(
+struct client_shared *client_shared_new(
     struct loop *loop, client_finished *finished, void *ctx)
 {
-	struct clients *clients = calloc(1, sizeof *clients);
+	struct client_shared *group = calloc(1, sizeof *group);
 
-	if (clients == NULL)
+	if (group == NULL)
 		return NULL;
-	clients->loop = loop;
-	clients->finished = finished;
-	clients->ctx = ctx;
-	answer_shared_init(&clients->shared);
-	loop_set_after(loop, flush_all, clients);
-	return clients;
+	group->loop = loop;
+	group->finished = finished;
+	group->ctx = ctx;
+	answer_shared_init(&group->shared);
+	loop_set_after(loop, flush_all, group);
+	return group;
 }
 
-void clients_free(struct clients *clients)
+void client_shared_free(struct client_shared *group)
 {
-	if (clients == NULL)
+	if (group == NULL)
 		return;
-	flush_all(clients);
-	loop_set_after(clients->loop, NULL, NULL);
-	answer_shared_free(&clients->shared);
-	free(clients);
+	flush_all(group);
+	loop_set_after(group->loop, NULL, NULL);
+	answer_shared_free(&group->shared);
+	free(group);
 }
 
 /* ---- sending ---- */
@@ -72,11 +72,11 @@ static void free_client(struct client *client)
 /* Give the gateway back and go. */
 static void finish(struct client *client, bool left)
 {
-	struct clients *clients = client->clients;
+	struct client_shared *group = client->group;
 	struct gateway *gateway = client->answer.reply.gateway;
 
 	free_client(client);
-	clients->finished(clients->ctx, gateway, left);
+	group->finished(group->ctx, gateway, left);
 }
 
 static void leave(struct client *client)
@@ -111,13 +111,13 @@ static void flush(struct client *client)
 
 static void flush_all(void *ctx)
 {
-	struct clients *clients = ctx;
+	struct client_shared *group = ctx;
 
 	/* A drained run may write again, and so put its client back. */
-	while (clients->dirty != NULL) {
-		struct client *client = clients->dirty;
+	while (group->dirty != NULL) {
+		struct client *client = group->dirty;
 
-		clients->dirty = client->next_dirty;
+		group->dirty = client->next_dirty;
 		client->dirty = false;
 		flush(client);
 	}
@@ -128,9 +128,9 @@ static void touch(struct client *client)
 	if (client->dirty)
 		return;
 	client->dirty = true;
-	client->next_dirty = client->clients->dirty;
-	client->clients->dirty = client;
-	client->written_ms = loop_now_ms(client->clients->loop);
+	client->next_dirty = client->group->dirty;
+	client->group->dirty = client;
+	client->written_ms = loop_now_ms(client->group->loop);
 }
 
 static void on_ready(void *ctx, unsigned events)
@@ -140,7 +140,7 @@ static void on_ready(void *ctx, unsigned events)
 	if ((events & ~(unsigned)LOOP_WRITABLE) != 0 && !client->ended &&
 	    gateway_has_left(client->answer.reply.gateway)) {
 		/* It may be about to be flushed. */
-		for (struct client **at = &client->clients->dirty; *at != NULL;
+		for (struct client **at = &client->group->dirty; *at != NULL;
 		     at = &(*at)->next_dirty) {
 			if (*at == client) {
 				*at = client->next_dirty;
@@ -159,7 +159,7 @@ static void on_ready(void *ctx, unsigned events)
 static void on_timer(void *ctx)
 {
 	struct client *client = ctx;
-	uint64_t now = loop_now_ms(client->clients->loop);
+	uint64_t now = loop_now_ms(client->group->loop);
 	uint64_t due = client->written_ms + client->keepalive_ms;
 
 	if (client->ended)
@@ -183,7 +183,7 @@ static bool set_up(struct client *client, const struct client_options *options)
 {
 	struct gateway *gateway = client->answer.reply.gateway;
 
-	client->timer = loop_timer_new(client->clients->loop, on_timer, client);
+	client->timer = loop_timer_new(client->group->loop, on_timer, client);
 	if (client->timer == NULL)
 		return false;
 	/* A descriptor that cannot be watched is a file: nobody leaves. */
@@ -196,7 +196,7 @@ static bool set_up(struct client *client, const struct client_options *options)
 	return true;
 }
 
-struct client *client_new(struct clients *clients,
+struct client *client_new(struct client_shared *group,
     const struct client_options *options,
     const struct client_callbacks *callbacks, void *ctx)
 {
@@ -204,11 +204,11 @@ struct client *client_new(struct clients *clients,
 
 	if (client == NULL)
 		return NULL;
-	client->clients = clients;
+	client->group = group;
 	client->callbacks = callbacks;
 	client->ctx = ctx;
 	client->keepalive_ms = options->keepalive_ms;
-	answer_init(&client->answer, &options->answer, &clients->shared);
+	answer_init(&client->answer, &options->answer, &group->shared);
 	if (!set_up(client, options)) {
 		free_client(client);
 		return NULL;

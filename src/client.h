@@ -15,7 +15,7 @@
 #include "status.h"
 
 struct client;
-struct clients;
+struct client_shared;
 struct decode_event;
 struct gateway;
 struct loop;
@@ -25,9 +25,9 @@ struct loop;
 typedef void client_finished(void *ctx, struct gateway *gateway, bool left);
 
 /* What the clients of one loop share.  NULL if memory is out. */
-struct clients *clients_new(
+struct client_shared *client_shared_new(
     struct loop *loop, client_finished *finished, void *ctx);
-void clients_free(struct clients *clients);
+void client_shared_free(struct client_shared *group);
 
 struct client_options {
 	struct answer_options answer; /* its gateway is ours until finished */
@@ -44,7 +44,7 @@ struct client_callbacks {
 };
 
 /* NULL if memory is out: the gateway is then still the caller's. */
-MUST_CHECK struct client *client_new(struct clients *clients,
+MUST_CHECK struct client *client_new(struct client_shared *group,
     const struct client_options *options,
     const struct client_callbacks *callbacks, void *ctx);
 

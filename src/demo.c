@@ -38,15 +38,13 @@ static const char english[] =
     "credentials, and it will answer here instead of me.";
 
 static const char japanese[] =
-    "こんにちは！ 私は agentcgi の デモ用 エージェント です。 "
-    "考える ことも 覚える ことも ありませんが、 すべての 経路が 動いて "
-    "いる ことを お見せします。 ブラウザーの 質問は ウェブサーバーから "
-    "FastCGI で agentcgi に 渡され、 agentcgi が AWS の Signature "
-    "Version 4 で 署名した 要求を 私に 送りました。 私は その 署名を "
-    "確かめ、 今 言葉を ひとつ ずつ、 バッファーせずに お返し して "
-    "います。 AGENT_RUNTIME_ARN に あなたの エージェントの ARN を "
-    "設定し、 AWS の 認証情報を 与えると、 ここで あなたの "
-    "エージェントが 答えます。";
+    "こんにちは！私は agentcgi のデモ用エージェントです。考えることも"
+    "覚えることもありませんが、すべての経路が動いていることをお見せします。"
+    "ブラウザーの質問はウェブサーバーから FastCGI で agentcgi に渡され、"
+    "agentcgi が AWS の Signature Version 4 で署名した要求を私に送りました。"
+    "私はその署名を確かめ、今、言葉を少しずつ、バッファーせずにお返しして"
+    "います。AGENT_RUNTIME_ARN にあなたのエージェントの ARN を設定し、"
+    "AWS の認証情報を与えると、ここであなたのエージェントが答えます。";
 
 struct demo {
 	struct loop *loop;
@@ -189,12 +187,37 @@ static void on_leave(void *ctx, unsigned events)
 		end_speech(speech, true);
 }
 
-/* A word with the space behind it, as Python's AgentCore apps send it. */
+/* Bytes of a character that begins with c. */
+static size_t character_len(char c)
+{
+	unsigned char lead = (unsigned char)c;
+
+	return lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+}
+
+/* Bytes of the next piece: a word and the space behind it, or, where words
+ * have no spaces between them, three characters. */
+static size_t piece_len(struct slice text)
+{
+	size_t len = 0, wide = 0;
+
+	while (len < text.len && wide < 3) {
+		size_t n = character_len(text.ptr[len]);
+
+		if (text.ptr[len] == ' ')
+			return len + 1;
+		wide += n > 1;
+		len += n;
+	}
+	return len;
+}
+
+/* One piece, as Python's AgentCore apps send it. */
 static void on_word(void *ctx)
 {
 	struct speech *speech = ctx;
 	struct slice text = speech->left;
-	size_t len = slice_find(text, SLICE(" ")) + 1;
+	size_t len = piece_len(text);
 	struct buf event;
 
 	if (text.len == 0) {

@@ -12,6 +12,7 @@
 
 #include "arena.h"
 #include "buf.h"
+#include "cgi.h"
 #include "log.h"
 #include "record.h"
 #include "table.h"
@@ -23,9 +24,7 @@ enum {
 	/* Output memory that a stream keeps between two events. */
 	OUT_KEEP = 2048,
 	/* Body thrown away to be able to answer, then enough. */
-	DRAIN_MAX = 64 << 20,
-	/* A CGI body comes from the web server's disk or a slow client. */
-	CGI_WAIT_MS = 30000
+	DRAIN_MAX = 64 << 20
 };
 
 struct gateway {
@@ -222,50 +221,16 @@ static enum status read_fcgi(struct gateway *gateway)
 	return status;
 }
 
-/* CGI: how much of the body is still to come. */
-struct cgi_input {
-	int fd;
-	uint64_t left;
-};
-
-static int next_cgi(void *source, char *bytes, int size)
-{
-	struct cgi_input *input = source;
-	struct pollfd wait = {.fd = input->fd, .events = POLLIN};
-	size_t want =
-	    (size_t)size < input->left ? (size_t)size : (size_t)input->left;
-	ssize_t n;
-
-	if (want == 0)
-		return 0;
-	if (poll(&wait, 1, CGI_WAIT_MS) == 0)
-		return -1;
-	n = read(input->fd, bytes, want);
-	if (n > 0)
-		input->left -= (uint64_t)n;
-	return (int)n;
-}
-
 static enum status read_cgi(struct gateway *gateway)
 {
 	extern char **environ;
-	struct cgi_input input = {.fd = gateway->in, .left = UINT64_MAX};
+	struct cgi_input input;
 	enum status status = add_params(gateway, environ);
-	struct slice length = table_get(&gateway->params, "CONTENT_LENGTH");
-	uint64_t n;
 
 	if (status != STATUS_OK)
 		return status;
-	/* RFC 3875 4.2: no more than CONTENT_LENGTH may be read.  It is
-	 * absent with a chunked upload, read to the end then, and where there
-	 * is no body, which may be a pipe that nobody closes. */
-	if (slice_to_number(length, UINT64_MAX - 1, &n))
-		input.left = n;
-	else if (!slice_equal_nocase(
-		     table_get(&gateway->params, "HTTP_TRANSFER_ENCODING"),
-		     SLICE("chunked")))
-		input.left = 0;
-	return read_body(gateway, next_cgi, &input);
+	cgi_input_init(&input, gateway->in, &gateway->params);
+	return read_body(gateway, cgi_input_next, &input);
 }
 
 enum status gateway_read(struct gateway *gateway, size_t max_body)

@@ -64,8 +64,8 @@ struct relay *relay_new(const struct relay_options *options)
 	relay->runs = (struct runs){
 	    .loop = options->loop,
 	    .http = options->http,
-	    .clients =
-		clients_new(options->loop, options->finished, options->ctx),
+	    .clients = client_shared_new(
+		options->loop, options->finished, options->ctx),
 	    .ended = on_ended,
 	    .ctx = relay,
 	};
@@ -81,7 +81,7 @@ void relay_free(struct relay *relay)
 	if (relay == NULL)
 		return;
 	relay_end_all(relay);
-	clients_free(relay->runs.clients);
+	client_shared_free(relay->runs.clients);
 	config_unref(relay->config);
 	free(relay);
 }

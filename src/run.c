@@ -111,6 +111,7 @@ static void on_left(void *ctx, struct client *client)
 	if (*at != NULL)
 		return;
 	/* on_disconnect = continue needs a place to keep the events. */
+	run->http = client_http_status(client);
 	run->failure = STATUS_CLIENT_GONE;
 	log_end(run, "left");
 	free_run(run);

@@ -14,7 +14,7 @@
 #include "slice.h"
 #include "status.h"
 
-struct clients;
+struct client_shared;
 struct client_options;
 struct config;
 struct config_agent;
@@ -29,7 +29,7 @@ struct run;
 struct runs {
 	struct loop *loop;
 	struct http *http;
-	struct clients *clients;
+	struct client_shared *clients;
 	struct run *first;
 	uint64_t count;
 	void (*ended)(void *ctx); /* whenever count has gone down */

@@ -1,7 +1,6 @@
 #include "slice.h"
 
 #include <string.h>
-#include <strings.h>
 
 struct slice slice_from(const char *text)
 {
@@ -16,10 +15,20 @@ bool slice_equal(struct slice a, struct slice b)
 	    (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
 bool slice_equal_nocase(struct slice a, struct slice b)
 {
-	return a.len == b.len &&
-	    (a.len == 0 || strncasecmp(a.ptr, b.ptr, a.len) == 0);
+	if (a.len != b.len)
+		return false;
+	for (size_t i = 0; i < a.len; i++) {
+		if (lower(a.ptr[i]) != lower(b.ptr[i]))
+			return false;
+	}
+	return true;
 }
 
 bool slice_starts(struct slice s, struct slice prefix)

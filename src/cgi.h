@@ -1,0 +1,27 @@
+/*
+ * cgi: the body of a CGI request, from a descriptor.
+ *
+ * RFC 3875 4.2: no more than CONTENT_LENGTH may be read.  It is absent with a
+ * chunked upload, which is read to its end, and where there is no body, when
+ * the descriptor may be a pipe that nobody closes.
+ */
+#ifndef CGI_H
+#define CGI_H
+
+#include <stdint.h>
+
+struct table;
+
+struct cgi_input {
+	int fd;
+	uint64_t left; /* bytes still to come at most */
+};
+
+void cgi_input_init(
+    struct cgi_input *input, int fd, const struct table *params);
+
+/* The next bytes, at most size of them: how many, 0 at the end, -1 if reading
+ * fails or nothing comes for half a minute.  input is a struct cgi_input. */
+int cgi_input_next(void *input, char *bytes, int size);
+
+#endif
