@@ -104,8 +104,10 @@ $(B)/flags: export FLAGS := $(shell $(CC) --version 2>/dev/null | head -n 1) \
 $(B)/flags: force
 	@mkdir -p $(@D)
 	@echo "$$FLAGS" | cmp -s - $@ || { \
-		$(PKG_CONFIG) --exists --print-errors $(LIBS) || { \
-			echo "To install it: packaging/install-deps"; \
+		{ command -v $(firstword $(CC)) >/dev/null && \
+		  $(PKG_CONFIG) --exists --print-errors $(LIBS); } || { \
+			echo "No $(CC), or no library: packaging/install-deps" \
+				"installs what is missing" >&2; \
 			exit 1; }; \
 		echo "$$FLAGS" >$@; }
 

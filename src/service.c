@@ -25,7 +25,9 @@ enum {
 	 * SIGKILL 3 to 8 s after SIGTERM. */
 	SPAWNED_DRAIN_MS = 2000,
 	/* After the runs have ended, for their last bytes. */
-	LAST_BYTES_MS = 1000
+	LAST_BYTES_MS = 1000,
+	/* Without any run, before memory is given back. */
+	IDLE_MS = 1000
 };
 
 static const char system_config[] = "/etc/agentcgi/agentcgi.conf";
@@ -36,7 +38,8 @@ struct service {
 	struct relay *relay;
 	struct server *server;
 	struct loop_timer *timer; /* limits the drain */
-	const char *config_path;  /* NULL: the environment alone */
+	struct loop_timer *idle_timer;
+	const char *config_path; /* NULL: the environment alone */
 	uint64_t drain_ms;
 	bool spawned, cgi;
 	bool leaving; /* exit as soon as nothing is busy */
@@ -168,13 +171,26 @@ static void on_terminate(void *ctx)
 	leave_if_quiet(service);
 }
 
-/* Memory of a busy hour goes back to the system. */
+/* Memory of a busy hour goes back to the system, once nothing has run for a
+ * while: doing so costs as much as a request. */
+static void give_back_memory(void *ctx)
+{
+	const struct service *service = ctx;
+
+#ifdef __GLIBC__
+	if (relay_runs(service->relay) == 0)
+		(void)malloc_trim(0);
+#else
+	(void)service;
+#endif
+}
+
 static void on_idle(void *ctx)
 {
-#ifdef __GLIBC__
-	(void)malloc_trim(0);
-#endif
-	leave_if_quiet(ctx);
+	struct service *service = ctx;
+
+	loop_timer_start(service->idle_timer, IDLE_MS);
+	leave_if_quiet(service);
 }
 
 /* ---- putting it together ---- */
@@ -227,6 +243,7 @@ static void tear_down(struct service *service)
 	server_free(service->server);
 	http_free(service->http);
 	loop_timer_free(service->timer);
+	loop_timer_free(service->idle_timer);
 	loop_free(service->loop);
 }
 
@@ -261,10 +278,12 @@ static enum status set_up(struct service *service)
 	options.loop = service->loop;
 	options.http = service->http;
 	service->timer = loop_timer_new(service->loop, end_runs, service);
+	service->idle_timer =
+	    loop_timer_new(service->loop, give_back_memory, service);
 	service->relay = relay_new(&options);
 	service->server = server_new(service->loop, &handler);
-	if (service->timer == NULL || service->relay == NULL ||
-	    service->server == NULL)
+	if (service->timer == NULL || service->idle_timer == NULL ||
+	    service->relay == NULL || service->server == NULL)
 		return STATUS_NO_MEMORY;
 	configure(service);
 	return add_signals(service);

@@ -13,7 +13,7 @@ AGENTCGI=${AGENTCGI:-$ROOT/build/agentcgi}
 . "$HERE/lib.sh"
 RUN=$(mktemp -d "${TMPDIR:-/tmp}/agentcgi-bench.XXXXXX") || exit 1
 chmod 755 "$RUN"
-trap 'stop_all; rm -rf "$RUN"' EXIT
+trap 'trap "" INT TERM HUP; stop_all; rm -rf "$RUN"' EXIT
 trap 'exit 1' INT TERM HUP
 
 STREAMS=16
@@ -70,6 +70,7 @@ quiet() {
     # hundredths of a second of idle in half a second of all cores
     if [ $((idle * 100)) -gt $((${QUIET_IDLE:-75} * 50 * $(nproc))) ]; then ok=$((ok + 1)); else ok=0; fi
   done
+  QUIET=$((ok == 2))
 }
 # the load runs in the background, so that a signal is heeded at once
 load() { # ARGS...: its JSON in LOAD
@@ -83,7 +84,7 @@ load() { # ARGS...: its JSON in LOAD
 out() { # MORE
   local s
   s=$(curl -s "http://127.0.0.1:$P_UP/__stats")
-  line "$1,\"load\":${LOAD:-null},\"upstream\":${s:-null}"
+  line "$1,\"quiet\":${QUIET:-null},\"load\":${LOAD:-null},\"upstream\":${s:-null}"
 }
 if [ "$SCEN" = cold ]; then
   sys_cold >"$RUN/cold" # variants, a line each: NAME KIND(cgi|server) COMMAND

@@ -171,6 +171,7 @@ class Bed {
 		this.agentKeys = options.agents ?? { default: {} };
 		this.env = cleanEnvironment(this.dir, options.env);
 		this.noFile = options.noFile ?? false;
+		this.listenArgument = this.noFile || options.listenArgument;
 		this.configPath = this.noFile ? "" : path.join(this.dir, "agentcgi.conf");
 		fs.mkdirSync(this.docroot);
 		fs.mkdirSync(this.globals.state_dir, { mode: 0o700 });
@@ -198,8 +199,10 @@ class Bed {
 		if (this.front !== "lighttpd" && this.front !== "nginx")
 			return;
 		const argv = [AGENTCGI, "serve"];
-		argv.push(...(this.noFile
-			? ["--listen", `unix:${this.socket}`] : ["--config", this.configPath]));
+		if (this.listenArgument)
+			argv.push("--listen", `unix:${this.socket}`);
+		if (!this.noFile)
+			argv.push("--config", this.configPath);
 		this.agentcgi = start(argv, { env: this.env, cwd: this.dir });
 		await untilListening(this.agentcgi, { path: this.socket }, "agentcgi");
 	}
@@ -306,8 +309,9 @@ class Bed {
 /*
  * options: front (of FRONTS), globals and agents (keys of the configuration;
  * an agent gets arn, qualifier and endpoint unless given), env, noFile (no
- * configuration at all: noFile(upstream) returns the environment), upstream
- * (one that runs already) or upstreamOptions.
+ * configuration at all: noFile(upstream) returns the environment),
+ * listenArgument (the address on the command line, too), upstream (one that
+ * runs already) or upstreamOptions.
  */
 export async function startBed(options = {}) {
 	const upstream = options.upstream

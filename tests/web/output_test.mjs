@@ -143,10 +143,8 @@ for (const front of FRONTS) {
 		const big = await bed.answer("[[big k=1024]]");
 		assertStream(big);
 		const text = JSON.parse(big.said[0].data);
-		let expected = "";
-		for (let i = 0; i < text.split(" ").length - 1; i++)
-			expected += `${i}あ `;
-		assert.equal(text, expected);
+		const words = text.trimEnd().split(" ");
+		assert.ok(words.every((word, i) => word === `${i}あ`));
 		assert.ok(text.length >= 1024 * 1024);
 	});
 
@@ -194,7 +192,6 @@ for (const front of FRONTS) {
 			assert.deepEqual(Object.keys(body).sort(), ["reason", "runId", "sessionId", "text"]);
 			assert.equal(body.text, text);
 			assert.equal(body.reason, "complete");
-			assert.equal(reply.headers[SESSION_HEADER], body.sessionId);
 			assertClean(visible(reply), "the JSON answer");
 		}
 	});

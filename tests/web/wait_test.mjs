@@ -7,7 +7,7 @@ import { assert, run, test } from "../lib/tap.mjs";
 
 for (const front of FRONTS) {
 	const start = lazyBed({ front, globals: { keepalive: "1s", header_wait: "300ms" } });
-	const patient = lazyBed({ front, globals: { header_wait: "100s" } });
+	const patient = lazyBed({ front, globals: { header_wait: "60s" } });
 
 	test(`${front}: comments keep a silent stream alive`, async () => {
 		const bed = await start();

@@ -1,0 +1,172 @@
+#include "../../src/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "../../src/slice.h"
+#include "tap.h"
+
+/* Standard error is a pipe; read(2) gives one line a write as long as the
+ * reads are as many as the writes. */
+static int from = -1, to_stderr = -1;
+static char line[4096];
+
+static void set_up(void)
+{
+	int fds[2];
+
+	to_stderr = dup(STDERR_FILENO);
+	if (to_stderr < 0 || pipe2(fds, O_DIRECT | O_NONBLOCK) != 0 ||
+	    dup2(fds[1], STDERR_FILENO) < 0)
+		abort();
+	close(fds[1]);
+	from = fds[0];
+}
+
+static void tear_down(void)
+{
+	dup2(to_stderr, STDERR_FILENO);
+	close(to_stderr);
+	close(from);
+}
+
+/* The bytes of the next write, empty if there was none. */
+static struct slice next(void)
+{
+	ssize_t n = read(from, line, sizeof line);
+
+	if (n < 0 && errno != EAGAIN)
+		abort();
+	return (struct slice){line, n < 0 ? 0 : (size_t)n};
+}
+
+/* What stands behind the prefix that every line has. */
+static struct slice words(struct slice whole, struct slice prefix)
+{
+	size_t at = slice_find(whole, prefix);
+
+	CHECK(at < whole.len);
+	return slice_skip(whole, at + prefix.len);
+}
+
+TEST(a_line_says_when_who_and_how_bad)
+{
+	log_init(LOG_INFO, NULL);
+	log_write(LOG_ERROR, "no %s", "way");
+	CHECK_SLICE(
+	    words(next(), SLICE("Z agentcgi: error: ")), SLICE("no way\n"));
+	CHECK(strspn(line, "0123456789-T:") == 19);
+	CHECK(line[4] == '-' && line[10] == 'T' && line[13] == ':');
+	log_write(LOG_WARNING, "w");
+	CHECK_SLICE(words(next(), SLICE("agentcgi: warning: ")), SLICE("w\n"));
+	log_write(LOG_INFO, "i");
+	CHECK_SLICE(words(next(), SLICE("agentcgi: info: ")), SLICE("i\n"));
+}
+
+TEST(the_journal_has_its_own_time)
+{
+	log_init(LOG_DEBUG, "8:12345");
+	log_write(LOG_ERROR, "e");
+	CHECK_SLICE(next(), SLICE("<3>agentcgi: e\n"));
+	log_write(LOG_WARNING, "w");
+	CHECK_SLICE(next(), SLICE("<4>agentcgi: w\n"));
+	log_write(LOG_INFO, "i");
+	CHECK_SLICE(next(), SLICE("<6>agentcgi: i\n"));
+	log_write(LOG_DEBUG, "d");
+	CHECK_SLICE(next(), SLICE("<7>agentcgi: d\n"));
+	log_init(LOG_DEBUG, "");
+	log_write(LOG_DEBUG, "d");
+	CHECK_SLICE(words(next(), SLICE("agentcgi: debug: ")), SLICE("d\n"));
+}
+
+TEST(a_level_bounds_what_is_written)
+{
+	log_init(LOG_INFO, "1");
+	log_write(LOG_DEBUG, "d");
+	CHECK(next().len == 0);
+	log_set_level(LOG_ERROR);
+	log_write(LOG_WARNING, "w");
+	CHECK(next().len == 0);
+	log_write(LOG_ERROR, "e");
+	CHECK(next().len > 0);
+	log_set_level(LOG_DEBUG);
+	log_write(LOG_DEBUG, "d");
+	CHECK_SLICE(next(), SLICE("<7>agentcgi: d\n"));
+}
+
+TEST(nobody_can_forge_a_line)
+{
+	log_init(LOG_INFO, "1");
+	log_write(LOG_INFO, "%s", "a\n<3>agentcgi: b\r\x1b[2J\x7f\\x0a\t\x01");
+	CHECK_SLICE(next(),
+	    SLICE("<6>agentcgi: a\\x0a<3>agentcgi: b\\x0d\\x1b[2J\\x7f"
+		  "\\x5cx0a\\x09\\x01\n"));
+	CHECK(next().len == 0);
+	log_write(LOG_INFO, "%s", "h\xc3\xa9llo \xe4\xb8\x96");
+	CHECK_SLICE(next(), SLICE("<6>agentcgi: h\xc3\xa9llo \xe4\xb8\x96\n"));
+}
+
+TEST(every_control_character_is_escaped)
+{
+	log_init(LOG_INFO, "1");
+	for (int c = 1; c < 0x20; c++) {
+		char wanted[40];
+
+		log_write(LOG_INFO, "[%c]", c);
+		(void)snprintf(
+		    wanted, sizeof wanted, "<6>agentcgi: [\\x%02x]\n", c);
+		CHECK_SLICE(next(), slice_from(wanted));
+	}
+}
+
+static void check_long(char fill)
+{
+	static char text[3000];
+
+	for (size_t len = 700; len < sizeof text; len += 7) {
+		struct slice got;
+
+		memset(text, fill, len);
+		text[len] = '\0';
+		log_write(LOG_ERROR, "%s", text);
+		got = next();
+		CHECK(got.len > 700 && got.len <= 1024);
+		CHECK(memchr(got.ptr, '\n', got.len) == got.ptr + got.len - 1);
+		CHECK(next().len == 0);
+	}
+}
+
+TEST(a_line_is_one_write_and_bounded)
+{
+	log_init(LOG_INFO, "1");
+	check_long('a');
+	check_long('\n');
+	check_long('\\');
+	log_init(LOG_INFO, NULL);
+	check_long('a');
+	check_long('\x01');
+}
+
+TEST(a_lost_standard_error_stops_nobody)
+{
+	int saved = dup(STDERR_FILENO);
+
+	close(STDERR_FILENO);
+	log_init(LOG_INFO, NULL);
+	log_write(LOG_ERROR, "nobody hears this");
+	CHECK(dup2(saved, STDERR_FILENO) == STDERR_FILENO);
+	close(saved);
+	CHECK(next().len == 0);
+}
+
+int main(void)
+{
+	int result;
+
+	set_up();
+	result = tap_run();
+	tear_down();
+	return result;
+}

@@ -1,0 +1,124 @@
+#include "../../src/options.h"
+
+#include "tap.h"
+
+/* Parse "agentcgi" and these words, up to a NULL. */
+static enum status parse(
+    struct options *options, const char **wrong, char *const words[])
+{
+	static char name[] = "agentcgi";
+	char *argv[8] = {name};
+	int argc = 1;
+
+	for (; words[argc - 1] != NULL; argc++)
+		argv[argc] = words[argc - 1];
+	*wrong = NULL;
+	return options_parse(options, argc, argv, false, wrong);
+}
+
+static char serve[] = "serve", demo[] = "demo-agent", test_flag[] = "-t";
+static char dump[] = "--dump-config", config[] = "--config", c[] = "-c";
+static char listen_flag[] = "--listen", l[] = "-l", file[] = "FILE";
+static char address[] = "tcp:h:1", help[] = "--help", h[] = "-h";
+static char version[] = "--version", upper_v[] = "-V", odd[] = "--odd";
+
+#define PARSE(...) parse(&options, &wrong, (char *[]){__VA_ARGS__, NULL})
+
+TEST(commands)
+{
+	struct options options;
+	const char *wrong;
+
+	CHECK(parse(&options, &wrong, (char *[]){NULL}) == STATUS_OK);
+	CHECK(options.command == COMMAND_NONE);
+	CHECK(options.config == NULL && options.listen == NULL);
+	CHECK(PARSE(serve) == STATUS_OK && options.command == COMMAND_SERVE);
+	CHECK(
+	    PARSE(demo) == STATUS_OK && options.command == COMMAND_DEMO_AGENT);
+	CHECK(PARSE(test_flag) == STATUS_OK && options.command == COMMAND_TEST);
+	CHECK(
+	    PARSE(dump) == STATUS_OK && options.command == COMMAND_DUMP_CONFIG);
+	CHECK(PARSE(h) == STATUS_OK && options.command == COMMAND_HELP);
+	CHECK(PARSE(help) == STATUS_OK && options.command == COMMAND_HELP);
+	CHECK(
+	    PARSE(upper_v) == STATUS_OK && options.command == COMMAND_VERSION);
+	CHECK(
+	    PARSE(version) == STATUS_OK && options.command == COMMAND_VERSION);
+}
+
+TEST(values)
+{
+	struct options options;
+	const char *wrong;
+
+	CHECK(PARSE(serve, config, file, l, address) == STATUS_OK);
+	CHECK(options.command == COMMAND_SERVE);
+	CHECK(options.config == file && options.listen == address);
+	CHECK(PARSE(c, file, test_flag) == STATUS_OK);
+	CHECK(options.command == COMMAND_TEST && options.config == file);
+	CHECK(PARSE(listen_flag, address) == STATUS_OK);
+	CHECK(options.command == COMMAND_NONE && options.listen == address);
+	/* A value may look like an option. */
+	CHECK(PARSE(c, test_flag) == STATUS_OK);
+	CHECK(options.command == COMMAND_NONE && options.config == test_flag);
+}
+
+TEST(serve_is_tested_as_it_would_serve)
+{
+	struct options options;
+	const char *wrong;
+
+	CHECK(PARSE(serve, test_flag) == STATUS_OK);
+	CHECK(options.command == COMMAND_TEST);
+	CHECK(PARSE(serve, c, file, dump) == STATUS_OK);
+	CHECK(options.command == COMMAND_DUMP_CONFIG);
+}
+
+TEST(wrong_use_names_the_argument)
+{
+	struct options options;
+	const char *wrong;
+
+	CHECK(PARSE(odd) == STATUS_BAD_REQUEST && wrong == odd);
+	CHECK(PARSE(serve, file) == STATUS_BAD_REQUEST && wrong == file);
+	CHECK(PARSE(serve, c) == STATUS_BAD_REQUEST && wrong == c);
+	CHECK(PARSE(listen_flag) == STATUS_BAD_REQUEST && wrong == listen_flag);
+	CHECK(PARSE(test_flag, dump) == STATUS_BAD_REQUEST && wrong == dump);
+	CHECK(PARSE(demo, serve) == STATUS_BAD_REQUEST && wrong == serve);
+}
+
+TEST(two_commands_are_wrong_use)
+{
+	struct options options;
+	const char *wrong;
+
+	CHECK(PARSE(serve, demo) == STATUS_BAD_REQUEST && wrong == demo);
+}
+
+TEST(in_cgi_the_command_line_is_ignored)
+{
+	char *argv[] = {file, odd, c, NULL};
+	struct options options;
+	const char *wrong = NULL;
+
+	CHECK(options_parse(&options, 3, argv, true, &wrong) == STATUS_OK);
+	CHECK(options.command == COMMAND_CGI);
+	CHECK(options.config == NULL && options.listen == NULL);
+}
+
+TEST(help_tells_every_option)
+{
+	static const char *const words[] = {"serve", "demo-agent", "--config",
+	    "-c", "--listen", "-l", "-t", "--dump-config", "-V", "--version",
+	    "-h", "--help", "64", "69", "78"};
+	const char *text = options_help();
+
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+		CHECK(strstr(text, words[i]) != NULL);
+	CHECK(text[strlen(text) - 1] == '\n');
+}
+
+int main(void)
+{
+	return tap_run();
+}
