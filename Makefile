@@ -137,7 +137,7 @@ fuzzers: $(FUZZERS)
 ##
 run: ## try it: lighttpd, agentcgi and a demo agent (AGENTCGI_PORT=8080)
 	@packaging/install-deps build run
-	+@$(MAKE) all
+	+@$(MAKE) --no-print-directory all
 	@packaging/demo
 
 unit: $(TEST) ## the unit tests alone, without installing anything

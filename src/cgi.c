@@ -12,13 +12,14 @@ enum {
 
 void cgi_input_init(struct cgi_input *input, int fd, const struct table *params)
 {
-	struct slice coding = table_get(params, "HTTP_TRANSFER_ENCODING");
+	struct slice length = table_get(params, "CONTENT_LENGTH");
+	struct slice method = table_get(params, "REQUEST_METHOD");
 
 	*input = (struct cgi_input){.fd = fd};
-	if (slice_to_number(table_get(params, "CONTENT_LENGTH"), UINT64_MAX - 1,
-		&input->left))
+	if (slice_to_number(length, UINT64_MAX - 1, &input->left) &&
+	    input->left > 0)
 		return;
-	if (slice_equal_nocase(coding, SLICE("chunked")))
+	if (slice_equal(method, SLICE("POST")))
 		input->left = UINT64_MAX;
 }
 

@@ -1,9 +1,10 @@
 /*
  * cgi: the body of a CGI request, from a descriptor.
  *
- * RFC 3875 4.2: no more than CONTENT_LENGTH may be read.  It is absent with a
- * chunked upload, which is read to its end, and where there is no body, when
- * the descriptor may be a pipe that nobody closes.
+ * RFC 3875 4.2: no more than CONTENT_LENGTH may be read.  It is absent, 0 or
+ * -1 with a chunked upload, depending on the web server: a POST is then read
+ * to its end.  Of other methods nothing is, as the descriptor may be a pipe
+ * that nobody closes.
  */
 #ifndef CGI_H
 #define CGI_H

@@ -15,6 +15,7 @@ enum {
 struct client_shared {
 	struct loop *loop;
 	struct client *dirty; /* those with output since the last sending */
+	size_t count;         /* clients that are not finished */
 	client_finished *finished;
 	void *ctx;
 	struct answer_shared shared;
@@ -76,6 +77,7 @@ static void finish(struct client *client, bool left)
 	struct gateway *gateway = client->answer.reply.gateway;
 
 	free_client(client);
+	group->count--;
 	group->finished(group->ctx, gateway, left);
 }
 
@@ -213,6 +215,7 @@ struct client *client_new(struct client_shared *group,
 		free_client(client);
 		return NULL;
 	}
+	group->count++;
 	return client;
 }
 
@@ -262,4 +265,9 @@ struct client *client_next(const struct client *client)
 void client_set_next(struct client *client, struct client *next)
 {
 	client->next = next;
+}
+
+size_t client_count(const struct client_shared *group)
+{
+	return group->count;
 }

@@ -61,6 +61,9 @@ bool client_full(struct client *client);
 /* The HTTP status that was or would be sent, for the log. */
 unsigned client_http_status(const struct client *client);
 
+/* How many clients are not finished: also those whose run has ended. */
+size_t client_count(const struct client_shared *group);
+
 /* For the list of a run's clients. */
 struct client *client_next(const struct client *client);
 void client_set_next(struct client *client, struct client *next);

@@ -178,7 +178,7 @@ static enum status read_body(struct gateway *gateway,
 			return STATUS_TOO_LARGE;
 	}
 	if (n < 0)
-		return STATUS_BAD_REQUEST;
+		return STATUS_REQUEST_CUT;
 	return buf_status(&gateway->body);
 }
 

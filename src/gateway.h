@@ -55,8 +55,9 @@ void gateway_set_wait(struct gateway *gateway, unsigned wait_ms);
 
 /* Read a request to its end.  A body above max_body is read too, and thrown
  * away: STATUS_TOO_LARGE, and the request can be answered.
- * STATUS_BAD_REQUEST: the body broke off or the parameters are too large,
- * answerable as well.  STATUS_CLIENT_GONE: nobody to answer. */
+ * STATUS_REQUEST_CUT: the body broke off or stopped coming;
+ * STATUS_BAD_REQUEST: the parameters are too large; answerable as well.
+ * STATUS_CLIENT_GONE: nobody to answer. */
 MUST_CHECK enum status gateway_read(struct gateway *gateway, size_t max_body);
 
 /* End a gateway_read of another thread as soon as possible. */

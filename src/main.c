@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "buf.h"
@@ -108,6 +109,14 @@ static int serve(const struct options *options)
 	return service_run(&wanted);
 }
 
+/* A core would hold keys. */
+static void forbid_cores(void)
+{
+	struct rlimit none = {0};
+
+	(void)setrlimit(RLIMIT_CORE, &none);
+}
+
 int main(int argc, char *argv[])
 {
 	bool in_cgi = getenv("GATEWAY_INTERFACE") != NULL ||
@@ -115,6 +124,7 @@ int main(int argc, char *argv[])
 	struct options options;
 	const char *wrong = NULL;
 
+	forbid_cores();
 	if (options_parse(&options, argc, argv, in_cgi, &wrong) != STATUS_OK)
 		return wrong_use(wrong);
 	switch (options.command) {

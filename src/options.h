@@ -36,7 +36,8 @@ enum options_exit {
 	EXIT_BAD_CONFIG = 78
 };
 
-/* STATUS_BAD_REQUEST, and *wrong names the argument, for wrong use. */
+/* STATUS_BAD_REQUEST, and *wrong names the argument, for wrong use; also for
+ * an option without its value. */
 MUST_CHECK enum status options_parse(struct options *options, int argc,
     char *const argv[], bool in_cgi, const char **wrong);
 

@@ -113,6 +113,11 @@ uint64_t relay_runs(const struct relay *relay)
 	return relay->runs.count;
 }
 
+size_t relay_clients(const struct relay *relay)
+{
+	return client_count(relay->runs.clients);
+}
+
 /* ---- answers that are not runs ---- */
 
 /* The answer is written whole: hand the gateway back. */
@@ -235,7 +240,8 @@ static void invoke(struct exchange *exchange)
 		head_only(exchange);
 		return;
 	}
-	if (exchange->request.last_event_id.len > 0) {
+	if (exchange->request.last_event_id.len > 0 &&
+	    slice_equal(exchange->request.method, SLICE("GET"))) {
 		no_more(exchange);
 		return;
 	}

@@ -59,4 +59,7 @@ void relay_end_all(struct relay *relay);
 /* How many runs there are. */
 uint64_t relay_runs(const struct relay *relay);
 
+/* How many clients are not finished: at least one for each run. */
+size_t relay_clients(const struct relay *relay);
+
 #endif

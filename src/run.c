@@ -92,6 +92,47 @@ static void end_failed(struct run *run, enum status status)
 	end(run, "error");
 }
 
+/* ---- time ---- */
+
+/* When the next limit is reached, and what it means. */
+static uint64_t next_limit(const struct run *run, enum status *meaning)
+{
+	const struct config_agent *agent = run->agent;
+	uint64_t total = run->started_ms + agent->total_timeout_ms;
+	uint64_t due = run->began
+	    ? run->heard_ms + agent->idle_timeout_ms
+	    : run->started_ms + agent->first_byte_timeout_ms;
+
+	*meaning = STATUS_UPSTREAM_TIMEOUT;
+	if (run->paused) /* it is the client that is silent */
+		due = total;
+	if (total <= due) {
+		*meaning = STATUS_TIME_LIMIT;
+		due = total;
+	}
+	return due;
+}
+
+/* The timer is not moved at each event: it looks when it fires. */
+static void on_timer(void *ctx)
+{
+	struct run *run = ctx;
+	enum status meaning;
+	uint64_t now = loop_now_ms(run->runs->loop);
+	uint64_t due = next_limit(run, &meaning);
+
+	if (due > now) {
+		loop_timer_start(run->timer, due - now);
+		return;
+	}
+	if (meaning == STATUS_TIME_LIMIT && run->began) {
+		run->failure = STATUS_TIME_LIMIT;
+		end(run, "limit");
+		return;
+	}
+	end_failed(run, meaning);
+}
+
 /* ---- clients ---- */
 
 static void on_left(void *ctx, struct client *client)
@@ -125,6 +166,8 @@ static void on_drained(void *ctx, struct client *client)
 	if (!run->paused || run->upstream == NULL)
 		return;
 	run->paused = false;
+	run->heard_ms = loop_now_ms(run->runs->loop);
+	on_timer(run);
 	upstream_resume(run->upstream);
 }
 
@@ -137,6 +180,7 @@ static void on_began(void *ctx, bool whole)
 	run->began = true;
 	run->whole = whole;
 	run->heard_ms = loop_now_ms(run->runs->loop);
+	on_timer(run); /* a shorter limit may count from now on */
 	for (struct client *client = run->clients; client != NULL;
 	     client = client_next(client))
 		client_begin(client);
@@ -214,47 +258,6 @@ static void on_end(void *ctx, enum status status)
 		end_failed(run, status);
 	else
 		end(run, run->failure == STATUS_OK ? "complete" : "error");
-}
-
-/* ---- time ---- */
-
-/* When the next limit is reached, and what it means. */
-static uint64_t next_limit(const struct run *run, enum status *meaning)
-{
-	const struct config_agent *agent = run->agent;
-	uint64_t total = run->started_ms + agent->total_timeout_ms;
-	uint64_t due = run->began
-	    ? run->heard_ms + agent->idle_timeout_ms
-	    : run->started_ms + agent->first_byte_timeout_ms;
-
-	*meaning = STATUS_UPSTREAM_TIMEOUT;
-	if (run->paused) /* it is the client that is silent */
-		due = total;
-	if (total <= due) {
-		*meaning = STATUS_TIME_LIMIT;
-		due = total;
-	}
-	return due;
-}
-
-/* The timer is not moved at each event: it looks when it fires. */
-static void on_timer(void *ctx)
-{
-	struct run *run = ctx;
-	enum status meaning;
-	uint64_t now = loop_now_ms(run->runs->loop);
-	uint64_t due = next_limit(run, &meaning);
-
-	if (due > now) {
-		loop_timer_start(run->timer, due - now);
-		return;
-	}
-	if (meaning == STATUS_TIME_LIMIT && run->began) {
-		run->failure = STATUS_TIME_LIMIT;
-		end(run, "limit");
-		return;
-	}
-	end_failed(run, meaning);
 }
 
 /* ---- the beginning ---- */

@@ -132,7 +132,7 @@ static void leave_if_quiet(void *ctx)
 {
 	struct service *service = ctx;
 
-	if (service->leaving && relay_runs(service->relay) == 0 &&
+	if (service->leaving && relay_clients(service->relay) == 0 &&
 	    server_busy(service->server) == 0)
 		loop_stop(service->loop);
 }
@@ -298,9 +298,6 @@ static void raise_limits(void)
 		limit.rlim_cur = limit.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &limit);
 	}
-	/* A core would hold keys. */
-	limit = (struct rlimit){0};
-	(void)setrlimit(RLIMIT_CORE, &limit);
 	/* Threads for requests that come slowly; libuv's 4 are too few. */
 	(void)setenv("UV_THREADPOOL_SIZE", "32", 0);
 #ifdef __GLIBC__
@@ -352,7 +349,8 @@ int service_run(const struct service_options *options)
 	}
 	log_write(LOG_INFO, "agentcgi %s is ready", VERSION);
 	loop_run(service.loop);
-	if (server_busy(service.server) == 0)
+	if (relay_clients(service.relay) == 0 &&
+	    server_busy(service.server) == 0)
 		tear_down(&service);
 	log_write(LOG_INFO, "stopped");
 	return EXIT_DONE;

@@ -55,7 +55,7 @@ static const struct status_row rows[STATUS_COUNT] = {
     [STATUS_UNSUPPORTED_TYPE] = {.http = 415,
 	.code = "unsupported_type",
 	.words = "This content type is not supported."},
-    [STATUS_REQUEST_TIMEOUT] = BAD("The request did not arrive in time."),
+    [STATUS_REQUEST_CUT] = BAD("The request did not arrive whole."),
     [STATUS_RATE_LIMITED] = {.http = 429,
 	.code = "rate_limited",
 	.words = "Too many requests. Please wait a moment.",

@@ -146,7 +146,9 @@ const char *syntax_mount(struct slice text)
 
 const char *syntax_qualifier(struct slice text)
 {
-	if (text.len > 0 && text.len <= QUALIFIER_MAX && printable(text))
+	/* Whatever it holds is percent-encoded; the file is UTF-8 without
+	 * control characters. */
+	if (text.len > 0 && text.len <= QUALIFIER_MAX)
 		return NULL;
 	return "the name of an endpoint of the runtime, such as DEFAULT";
 }

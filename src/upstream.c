@@ -91,8 +91,6 @@ static enum status classify(unsigned http)
 		return STATUS_UPSTREAM_NOT_FOUND;
 	case 424:
 		return STATUS_AGENT_FAILED;
-	case 504:
-		return STATUS_UPSTREAM_TIMEOUT;
 	default:
 		return STATUS_UPSTREAM_ERROR;
 	}
@@ -112,6 +110,13 @@ static void keep_error_type(struct upstream *upstream, struct slice type)
 		type = slice_skip(type, hash + 1);
 	if (type.len == 0 || type.len >= sizeof upstream->error_type)
 		return;
+	for (size_t i = 0; i < type.len; i++) {
+		char c = type.ptr[i];
+
+		/* Anything else is no name but somebody's words. */
+		if ((c < 'A' || c > 'Z') && (c < 'a' || c > 'z'))
+			return;
+	}
 	memcpy(upstream->error_type, type.ptr, type.len);
 	upstream->error_type[type.len] = '\0';
 }

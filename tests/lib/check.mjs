@@ -59,6 +59,7 @@ export function assertFailedStream(reply, code, label = code) {
 	assertStream(reply, "error", label);
 	assert.equal(reply.events.at(-2).event, "error", label);
 	const data = reply.data("error");
-	assertErrorObject(data.error ?? data, code, label);
-	return data;
+	assert.deepEqual(Object.keys(data), ["error"], label);
+	assertErrorObject(data.error, code, label);
+	assert.equal(data.error.requestId, reply.headers["x-request-id"], label);
 }

@@ -76,11 +76,10 @@ server.max-request-size = 8192
 mimetype.assign = ( ".txt" => "text/plain" )
 `;
 	if (bed.front === "lighttpd-cgi")
-		return `server.modules = ( "mod_alias", "mod_setenv", "mod_cgi" )
+		return `server.modules = ( "mod_setenv", "mod_cgi" )
 ${common}${lighttpdEnvironment("setenv.set-environment",
 	{ ...bed.env, ...(bed.configPath && { AGENTCGI_CONFIG: bed.configPath }) })}
 $HTTP["url"] =~ "^/(api|cgi-bin/agentcgi)(/|$)" {
-  alias.url = ( "/api" => "${AGENTCGI}", "/cgi-bin/agentcgi" => "${AGENTCGI}" )
   cgi.assign = ( "" => "" )
 }
 `;
@@ -173,8 +172,14 @@ class Bed {
 		this.noFile = options.noFile ?? false;
 		this.listenArgument = this.noFile || options.listenArgument;
 		this.configPath = this.noFile ? "" : path.join(this.dir, "agentcgi.conf");
-		fs.mkdirSync(this.docroot);
+		fs.mkdirSync(path.join(this.docroot, "cgi-bin"), { recursive: true });
 		fs.mkdirSync(this.globals.state_dir, { mode: 0o700 });
+	}
+
+	// As CGI the program itself has its place below the document root.
+	placeCgi() {
+		for (const name of ["api", "cgi-bin/agentcgi"])
+			fs.symlinkSync(AGENTCGI, path.join(this.docroot, name));
 	}
 
 	// Each agent is the upstream's unless told otherwise.
@@ -196,6 +201,8 @@ class Bed {
 	async startAgentcgi() {
 		if (!fs.existsSync(AGENTCGI))
 			throw new Error(`${AGENTCGI} is missing: run make`);
+		if (this.front === "lighttpd-cgi")
+			this.placeCgi();
 		if (this.front !== "lighttpd" && this.front !== "nginx")
 			return;
 		const argv = [AGENTCGI, "serve"];

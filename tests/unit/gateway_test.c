@@ -1,15 +1,12 @@
 #include "../../src/gateway.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "../../src/record.h"
 #include "../../src/table.h"
-#include "alloc.h"
 #include "fake_log.h"
 #include "fastcgi.h"
 #include "tap.h"

@@ -1,6 +1,5 @@
 #include "../../src/loop.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -374,13 +373,6 @@ TEST(stop_before_run_is_heeded)
 	finish();
 }
 
-TEST(nothing_is_fine)
-{
-	loop_free(NULL);
-	loop_timer_free(NULL);
-	loop_watch_free(NULL);
-}
-
 TEST(no_memory)
 {
 	begin();
@@ -396,6 +388,9 @@ TEST(no_memory)
 	CHECK(loop_work(loop, on_name, on_name, a) == STATUS_NO_MEMORY);
 	CHECK(alloc_failed());
 	finish();
+	loop_free(NULL);
+	loop_timer_free(NULL);
+	loop_watch_free(NULL);
 }
 
 int main(void)

@@ -43,6 +43,13 @@ TEST(padding_of_the_last_record_belongs_to_it)
 	CHECK(scan(end) == STATUS_OK);
 }
 
+/* One that is said to be whole is read without a wait. */
+TEST(an_end_without_a_beginning_is_no_request)
+{
+	CHECK(scan(SLICE(END)) != STATUS_OK);
+	CHECK(scan(SLICE(STDIN END)) != STATUS_OK);
+}
+
 TEST(what_is_no_fastcgi_is_told)
 {
 	CHECK(scan(SLICE("GET / HTTP/1.1\r\n")) == STATUS_CLIENT_GONE);

@@ -129,7 +129,7 @@ for (const front of FRONTS) {
 		assertFailedStream(reply, "upstream_timeout");
 		assert.equal(reply.said.length, 1);
 		await bed.streamUntil(`idle-${front}`, (s) => s.ended === "peer", "is left");
-	});
+	}, { limit: 30_000 });
 
 	test(`${front}: too long an answer ends with the reason limit`, async () => {
 		const bed = await start();

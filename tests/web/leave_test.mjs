@@ -12,7 +12,7 @@ for (const front of FRONTS) {
 	const cgi = front === "lighttpd-cgi";
 	const start = lazyBed({
 		front,
-		globals: { keepalive: cgi ? "1s" : "3600s", header_wait: "200ms" },
+		globals: { keepalive: cgi ? "1s" : "600s", header_wait: "200ms" },
 	});
 
 	async function leftAfter(what, prompt, ready) {
