@@ -144,17 +144,20 @@ void answer_begin(struct answer *answer)
 
 static void put_escaped(struct answer *answer, struct slice text)
 {
-	struct buf *out = fresh(answer);
+	while (text.len > 0) {
+		size_t plain = 0;
 
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.ptr[i] == '<')
-			buf_add_text(out, "&lt;");
-		else if (text.ptr[i] == '&')
-			buf_add_text(out, "&amp;");
-		else
-			buf_add_char(out, text.ptr[i]);
+		while (plain < text.len && text.ptr[plain] != '<' &&
+		    text.ptr[plain] != '&')
+			plain++;
+		put(answer, slice_first(text, plain));
+		text = slice_skip(text, plain);
+		if (text.len == 0)
+			break;
+		put(answer,
+		    text.ptr[0] == '<' ? SLICE("&lt;") : SLICE("&amp;"));
+		text = slice_skip(text, 1);
 	}
-	put_scratch(answer);
 }
 
 static void put_text(struct answer *answer, struct slice text)
@@ -167,45 +170,6 @@ static void put_text(struct answer *answer, struct slice text)
 		put_escaped(answer, text);
 	else
 		put(answer, text);
-}
-
-static void take_text(
-    struct answer *answer, const struct decode_event *event, bool whole)
-{
-	struct buf *data = &answer->shared->data;
-	struct buf *text = fresh(answer);
-	struct slice copy;
-
-	buf_reset(data, SHARED_KEEP);
-	decode_add_data(data, event);
-	if (whole)
-		translate_add_whole(&answer->translate, text, buf_slice(data));
-	else
-		translate_add_text(
-		    &answer->translate, text, event->name, buf_slice(data));
-	/* put_text may need the scratch buffer itself. */
-	buf_reset(data, SHARED_KEEP);
-	buf_add(data, buf_slice(text));
-	copy = buf_slice(data);
-	put_text(answer, copy);
-}
-
-void answer_event(struct answer *answer, const struct decode_event *event,
-    uint64_t number, bool whole)
-{
-	if (answer->answered)
-		return;
-	answer_begin(answer);
-	if (!is_stream(answer)) {
-		take_text(answer, event, whole);
-		return;
-	}
-	put(answer, event->lines);
-	if (event->has_data) {
-		frame_add_id(fresh(answer), answer->run_id, number);
-		put_scratch(answer);
-	}
-	put(answer, event->end);
 }
 
 void answer_fail(struct answer *answer, enum status status, uint64_t number)
@@ -234,14 +198,47 @@ void answer_fail(struct answer *answer, enum status status, uint64_t number)
 	put_scratch(answer);
 }
 
+static void take_text(
+    struct answer *answer, const struct decode_event *event, bool whole)
+{
+	struct buf *data = &answer->shared->data;
+	struct buf *text = fresh(answer);
+
+	buf_reset(data, SHARED_KEEP);
+	decode_add_data(data, event);
+	if (whole)
+		translate_add_whole(&answer->translate, text, buf_slice(data));
+	else
+		translate_add_text(
+		    &answer->translate, text, event->name, buf_slice(data));
+	if (buf_status(data) != STATUS_OK || buf_status(text) != STATUS_OK)
+		answer_fail(answer, STATUS_NO_MEMORY, 0);
+	else
+		put_text(answer, buf_slice(text));
+}
+
+void answer_event(struct answer *answer, const struct decode_event *event,
+    uint64_t number, bool whole)
+{
+	if (answer->answered)
+		return;
+	answer_begin(answer);
+	if (!is_stream(answer)) {
+		take_text(answer, event, whole);
+		return;
+	}
+	put(answer, event->lines);
+	if (event->has_data) {
+		frame_add_id(fresh(answer), answer->run_id, number);
+		put_scratch(answer);
+	}
+	put(answer, event->end);
+}
+
 static void put_whole(struct answer *answer, const char *reason)
 {
 	struct buf *out = fresh(answer);
 
-	if (buf_status(&answer->text) != STATUS_OK) {
-		answer_fail(answer, STATUS_UPSTREAM_ERROR, 0);
-		return;
-	}
 	buf_add_text(out, "{\"text\":");
 	json_add_string(out, buf_slice(&answer->text));
 	buf_add_char(out, ',');
@@ -249,7 +246,11 @@ static void put_whole(struct answer *answer, const char *reason)
 	buf_add_text(out, ",\"reason\":");
 	json_add_string(out, slice_from(reason));
 	buf_add_char(out, '}');
-	reply_json(&answer->reply, 200, buf_slice(out));
+	if (buf_status(&answer->text) != STATUS_OK ||
+	    buf_status(out) != STATUS_OK)
+		answer_fail(answer, STATUS_UPSTREAM_ERROR, 0);
+	else
+		reply_json(&answer->reply, 200, buf_slice(out));
 }
 
 static void put_done(struct answer *answer, const char *reason, uint64_t number)

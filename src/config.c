@@ -37,7 +37,7 @@ _Static_assert(AT(rate_period_ms) == AT(rate_count) + sizeof(uint64_t),
     "a SETTING_RATE fills both");
 
 static const struct setting rows[] = {
-    {TEXT(listen, "unix:/run/agentcgi/agentcgi.sock", syntax_listen)},
+    {TEXT(listen, CONFIG_LISTEN, syntax_listen)},
     {TEXT(state_dir, "/var/lib/agentcgi", syntax_directory), .later = true},
     {TEXT(store, "files", syntax_store), .later = true},
     {CHOICE(log_level, levels, "info")},

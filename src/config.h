@@ -24,6 +24,9 @@ enum config_session_policy {
 	SESSION_OPEN
 };
 
+/* Where a service listens whose configuration cannot be read. */
+#define CONFIG_LISTEN "unix:/run/agentcgi/agentcgi.sock"
+
 struct config {
 	unsigned refs;
 	struct config_agent *agents; /* at least one; [agent default] is what

@@ -88,7 +88,7 @@ void gateway_close(struct gateway *gateway)
 {
 	if (gateway == NULL)
 		return;
-	loop_watch_free(gateway->watch);
+	gateway_unwatch(gateway);
 	if (gateway->fd >= 0)
 		(void)close(gateway->fd);
 	gateway_forget(gateway);
@@ -205,9 +205,7 @@ static enum status read_fcgi(struct gateway *gateway)
 	request.keepConnection = 1;
 	request.detached = 1;
 	if (FCGX_Accept_r(&request) != 0) {
-		loop_watch_free(gateway->watch);
-		gateway->watch = NULL;
-		gateway->fd = -1;
+		gateway->fd = -1; /* closed */
 		return STATUS_CLIENT_GONE;
 	}
 	gateway->record.id = (unsigned)request.requestId;
@@ -349,6 +347,12 @@ bool gateway_watch(struct gateway *gateway, loop_watch_callback *callback,
 	loop_watch_redirect(gateway->watch, callback, ctx);
 	loop_watch_set(gateway->watch, events);
 	return true;
+}
+
+void gateway_unwatch(struct gateway *gateway)
+{
+	loop_watch_free(gateway->watch);
+	gateway->watch = NULL;
 }
 
 void gateway_watch_set(struct gateway *gateway, unsigned events)

@@ -94,6 +94,9 @@ bool gateway_kept(const struct gateway *gateway);
 MUST_CHECK bool gateway_watch(struct gateway *gateway,
     loop_watch_callback *callback, void *ctx, unsigned events);
 
+/* Watch no more: before another thread reads, which may close. */
+void gateway_unwatch(struct gateway *gateway);
+
 /* Watch for other events. */
 void gateway_watch_set(struct gateway *gateway, unsigned events);
 

@@ -28,7 +28,7 @@ struct http {
 	size_t handle_count;
 	char *ca_file, *ca_dir;
 	struct http_transfer *running; /* all transfers */
-	bool cancelled; /* one was cancelled while libcurl was on the stack */
+	bool unsettled; /* one was cancelled, or broke, inside libcurl */
 };
 
 struct http_transfer {
@@ -41,6 +41,7 @@ struct http_transfer {
 	struct buf head; /* header lines, until the head callback */
 	unsigned status;
 	bool cancelled;
+	bool broken; /* its descriptor cannot be watched */
 };
 
 /* ---- the end of a transfer ---- */
@@ -119,18 +120,30 @@ static void on_done(void *ctx, void *easy, int code)
 	callbacks->end(ctx, status);
 }
 
+static void on_broken(void *ctx, void *easy)
+{
+	struct http *http = ctx;
+	struct http_transfer *transfer = NULL;
+
+	(void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&transfer);
+	transfer->broken = true;
+	http->unsettled = true;
+}
+
 static void on_settle(void *ctx)
 {
 	struct http *http = ctx;
 	struct http_transfer *transfer = http->running, *next;
 
-	if (!http->cancelled)
+	if (!http->unsettled)
 		return;
-	http->cancelled = false;
+	http->unsettled = false;
 	for (; transfer != NULL; transfer = next) {
 		next = transfer->next;
 		if (transfer->cancelled)
 			free_transfer(transfer);
+		else if (transfer->broken)
+			on_done(http, transfer->easy, CURLE_OUT_OF_MEMORY);
 	}
 }
 
@@ -202,23 +215,18 @@ static bool add_header_line(
 static bool add_headers(
     struct http_transfer *transfer, const struct http_request *request)
 {
-	/* Of libcurl's own headers none that is not asked for. */
-	static const char *const not_these[] = {"Expect:", "User-Agent:"};
+	struct curl_slist *grown;
 
 	for (size_t i = 0; i < request->header_count; i++) {
 		if (!add_header_line(transfer, request->headers[i].name,
 			request->headers[i].value))
 			return false;
 	}
-	for (size_t i = 0; i < sizeof not_these / sizeof not_these[0]; i++) {
-		struct curl_slist *grown =
-		    curl_slist_append(transfer->headers, not_these[i]);
-
-		if (grown == NULL)
-			return false;
+	/* libcurl would wait for a 100 Continue with a large body. */
+	grown = curl_slist_append(transfer->headers, "Expect:");
+	if (grown != NULL)
 		transfer->headers = grown;
-	}
-	return true;
+	return grown != NULL;
 }
 
 static void set_tls(const struct http *http, CURL *easy)
@@ -250,7 +258,12 @@ static void set_request(CURL *easy, const struct http_request *request)
 static void set_transport(CURL *easy)
 {
 	(void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+#if LIBCURL_VERSION_NUM >= 0x075500
 	(void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+#else
+	(void)curl_easy_setopt(
+	    easy, CURLOPT_PROTOCOLS, (long)(CURLPROTO_HTTP | CURLPROTO_HTTPS));
+#endif
 	(void)curl_easy_setopt(
 	    easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	(void)curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)READ_SIZE);
@@ -315,7 +328,7 @@ void http_cancel(struct http_transfer *transfer)
 {
 	if (multi_busy(transfer->http->multi)) {
 		transfer->cancelled = true;
-		transfer->http->cancelled = true;
+		transfer->http->unsettled = true;
 		return;
 	}
 	free_transfer(transfer);
@@ -336,7 +349,7 @@ static char *copy_or_null(const char *text)
 struct http *http_new(struct loop *loop, const struct http_options *options)
 {
 	static const struct multi_callbacks callbacks = {
-	    .settle = on_settle, .done = on_done};
+	    .settle = on_settle, .done = on_done, .broken = on_broken};
 	struct http *http = calloc(1, sizeof *http);
 
 	if (http == NULL)
@@ -349,7 +362,9 @@ struct http *http_new(struct loop *loop, const struct http_options *options)
 	http->ca_dir = copy_or_null(options->ca_dir);
 	http->multi = multi_new(loop, KEPT_CONNECTIONS, &callbacks, http);
 	http->share = curl_share_init();
-	if (http->multi == NULL || http->share == NULL) {
+	if (http->multi == NULL || http->share == NULL ||
+	    (options->ca_file != NULL && http->ca_file == NULL) ||
+	    (options->ca_dir != NULL && http->ca_dir == NULL)) {
 		http_free(http);
 		return NULL;
 	}

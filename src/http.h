@@ -46,7 +46,7 @@ struct http_head {
 };
 
 /* Called in this order: head once, body often, end once; never after
- * http_cancel, which any of them may call.  Without a head there is an end
+ * http_cancel, which head and body may call.  Without a head there is an end
  * all the same, with a status that says why. */
 struct http_callbacks {
 	void (*head)(void *ctx, const struct http_head *head);

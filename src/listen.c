@@ -54,16 +54,18 @@ static int fail(const char *address, int fd)
 	return -1;
 }
 
-/* Whether somebody still answers at a socket file. */
-static bool is_live(const struct sockaddr_un *name)
+/* Whether a socket file is nobody's any more.  A full backlog (EAGAIN) or a
+ * missing permission is somebody's. */
+static bool is_stale(const struct sockaddr_un *name)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool live = fd >= 0 &&
-	    connect(fd, (const struct sockaddr *)name, sizeof *name) == 0;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	bool stale = fd >= 0 &&
+	    connect(fd, (const struct sockaddr *)name, sizeof *name) != 0 &&
+	    errno == ECONNREFUSED;
 
 	if (fd >= 0)
 		(void)close(fd);
-	return live;
+	return stale;
 }
 
 static int open_unix(const char *address, struct slice path)
@@ -79,9 +81,10 @@ static int open_unix(const char *address, struct slice path)
 	}
 	memcpy(name.sun_path, path.ptr, path.len);
 	if (lstat(name.sun_path, &old) == 0 && S_ISSOCK(old.st_mode)) {
-		errno = EADDRINUSE;
-		if (is_live(&name))
+		if (!is_stale(&name)) {
+			errno = EADDRINUSE;
 			return fail(address, -1);
+		}
 		(void)unlink(name.sun_path);
 	}
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -127,7 +130,7 @@ static int open_tcp(const char *address, struct slice where)
 	(void)snprintf(host, sizeof host, "%.*s", SLICE_ARG(where));
 	port = strrchr(host, ':');
 	errno = EINVAL;
-	if (port == NULL)
+	if (port == NULL || port[1] == '\0')
 		return fail(address, -1);
 	*port++ = '\0';
 	if (host[0] == '[' && port[-2] == ']') {

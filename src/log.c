@@ -45,7 +45,7 @@ static size_t escape(char *out, size_t size, const char *text)
 	for (; *text != '\0' && n + 5 < size; text++) {
 		unsigned char c = (unsigned char)*text;
 
-		if (c >= 0x20 && c != 0x7f && c != '\\') {
+		if (c >= 0x20 && c < 0x7f && c != '\\') {
 			out[n++] = (char)c;
 			continue;
 		}

@@ -4,8 +4,8 @@
  * At the levels up to LOG_INFO, the default, a line never holds a key, an
  * ARN, an account id, a prompt or the words of an upstream; LOG_DEBUG may
  * hold ARNs and the words of an upstream, never a key or a prompt.  Untrusted
- * text goes through %s or %.*s only: control characters are escaped before the
- * line is written.  A line is one write(2) and at most 1,024 bytes.
+ * text goes through %s or %.*s only: all but printable ASCII is escaped before
+ * the line is written.  A line is one write(2) and at most 1,024 bytes.
  *
  * Process-wide state: the level and the style.  Any thread may log.
  */

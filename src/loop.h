@@ -22,8 +22,8 @@ enum loop_events {
 	LOOP_READABLE = 1,
 	LOOP_WRITABLE = 2,
 	LOOP_HANGUP = 4, /* the peer has shut down its writing side */
-	LOOP_BROKEN = 8  /* error or both sides closed: always reported while
-			  * anything is watched; alone it watches for that */
+	LOOP_BROKEN = 8  /* an error, always reported while anything is
+			  * watched; alone, also that both sides closed */
 };
 
 typedef void loop_callback(void *ctx);

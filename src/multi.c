@@ -96,9 +96,9 @@ static int want_socket(
     CURL *easy, curl_socket_t fd, int what, void *ctx, void *assigned)
 {
 	struct multi_socket *socket = assigned;
+	struct multi *multi = ctx;
 	unsigned events = 0;
 
-	(void)easy;
 	if (what == CURL_POLL_REMOVE) {
 		if (socket != NULL)
 			loop_watch_free(socket->watch);
@@ -106,9 +106,12 @@ static int want_socket(
 		return 0;
 	}
 	if (socket == NULL)
-		socket = add_socket(ctx, fd);
-	if (socket == NULL)
-		return -1;
+		socket = add_socket(multi, fd);
+	if (socket == NULL) {
+		/* An error returned to libcurl would end all transfers. */
+		multi->callbacks->broken(multi->ctx, easy);
+		return 0;
+	}
 	if ((what & CURL_POLL_IN) != 0)
 		events |= LOOP_READABLE;
 	if ((what & CURL_POLL_OUT) != 0)

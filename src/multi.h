@@ -17,6 +17,8 @@ struct multi;
 struct multi_callbacks {
 	/* libcurl has run, and handles may be removed again. */
 	void (*settle)(void *ctx);
+	/* A handle's descriptor cannot be watched: end it when settling. */
+	void (*broken)(void *ctx, void *easy);
 	/* A handle is done, with this CURLcode; remove it. */
 	void (*done)(void *ctx, void *easy, int code);
 };

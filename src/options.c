@@ -74,7 +74,8 @@ static bool set_command(struct options *options, const char *word)
 			continue;
 		/* "serve -t" tests what serve would use. */
 		if (options->command == COMMAND_NONE ||
-		    options->command == COMMAND_SERVE) {
+		    (options->command == COMMAND_SERVE &&
+			commands[i].command > COMMAND_DEMO_AGENT)) {
 			options->command = commands[i].command;
 			return true;
 		}

@@ -5,6 +5,7 @@
 enum {
 	VERSION_1 = 1,
 	HEADER_LEN = 8,
+	TYPE_BEGIN_REQUEST = 1,
 	TYPE_ABORT_REQUEST = 2,
 	TYPE_END_REQUEST = 3,
 	TYPE_STDIN = 5,
@@ -13,6 +14,8 @@ enum {
 
 enum status record_scan(struct slice bytes)
 {
+	bool begun = false;
+
 	while (bytes.len >= HEADER_LEN) {
 		const uint8_t *head = (const uint8_t *)bytes.ptr;
 		size_t len = (size_t)head[4] << 8 | head[5];
@@ -21,6 +24,9 @@ enum status record_scan(struct slice bytes)
 			return STATUS_CLIENT_GONE;
 		if (bytes.len < HEADER_LEN + len + head[6])
 			return STATUS_MORE;
+		begun |= head[1] == TYPE_BEGIN_REQUEST;
+		if (head[1] == TYPE_STDIN && !begun)
+			return STATUS_CLIENT_GONE;
 		if (head[1] == TYPE_STDIN && len == 0)
 			return STATUS_OK;
 		bytes = slice_skip(bytes, HEADER_LEN + len + head[6]);

@@ -306,19 +306,19 @@ static void answer(
 	const struct request *request = &exchange->request;
 	enum status status = parsed != STATUS_OK ? parsed : read;
 
+	if (status == STATUS_OK &&
+	    slice_equal(request->method, SLICE("OPTIONS"))) {
+		reply_options(
+		    &exchange->reply, request_methods(request->route));
+		finish(exchange);
+		return;
+	}
 	if (status == STATUS_OK && request->route == ROUTE_HEALTH) {
 		health(exchange);
 		return;
 	}
 	if (config == NULL) {
 		refuse(exchange, STATUS_NOT_CONFIGURED);
-		return;
-	}
-	if (status == STATUS_OK &&
-	    slice_equal(request->method, SLICE("OPTIONS"))) {
-		reply_options(
-		    &exchange->reply, request_methods(request->route));
-		finish(exchange);
 		return;
 	}
 	if (status == STATUS_OK)

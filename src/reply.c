@@ -1,5 +1,7 @@
 #include "reply.h"
 
+#include <stdio.h>
+
 #include "buf.h"
 #include "gateway.h"
 #include "json.h"
@@ -20,12 +22,10 @@ static void text(const struct reply *reply, const char *words)
 
 static void number(const struct reply *reply, uint64_t n)
 {
-	struct buf digits;
+	char digits[24];
 
-	buf_init(&digits, 32);
-	buf_add_number(&digits, n);
-	gateway_write(reply->gateway, buf_slice(&digits));
-	buf_free(&digits);
+	(void)snprintf(digits, sizeof digits, "%llu", (unsigned long long)n);
+	text(reply, digits);
 }
 
 void reply_header(

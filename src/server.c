@@ -169,7 +169,7 @@ static void read_in_thread(struct connection *connection)
 {
 	struct server *server = connection->server;
 
-	gateway_watch_set(connection->gateway, 0);
+	gateway_unwatch(connection->gateway);
 	if (connection->phase == PHASE_PARKED)
 		server->busy++;
 	connection->phase = PHASE_READING;

@@ -1,12 +1,15 @@
 #include "service.h"
 
-#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "buf.h"
 #include "config.h"
@@ -239,6 +242,11 @@ static enum status add_signals(struct service *service)
 
 static void tear_down(struct service *service)
 {
+	/* A thread may still read a request: then the process's end is all
+	 * that can free it. */
+	if (relay_clients(service->relay) > 0 ||
+	    server_busy(service->server) > 0)
+		return;
 	relay_free(service->relay);
 	server_free(service->server);
 	http_free(service->http);
@@ -317,12 +325,10 @@ static int open_listener(
 		return options->fd;
 	if (options->listen != NULL)
 		return listen_open(options->listen);
+	/* set_up tells what is wrong with the configuration. */
 	if (config_load(service->config_path, environment, &config, &error) !=
-	    STATUS_OK) {
-		log_write(LOG_ERROR, "no --listen, and no configuration: %s",
-		    error.text);
-		return -1;
-	}
+	    STATUS_OK)
+		return listen_open(CONFIG_LISTEN);
 	fd = listen_open(config->listen);
 	config_unref(config);
 	return fd;
@@ -349,9 +355,7 @@ int service_run(const struct service_options *options)
 	}
 	log_write(LOG_INFO, "agentcgi %s is ready", VERSION);
 	loop_run(service.loop);
-	if (relay_clients(service.relay) == 0 &&
-	    server_busy(service.server) == 0)
-		tear_down(&service);
+	tear_down(&service);
 	log_write(LOG_INFO, "stopped");
 	return EXIT_DONE;
 }
@@ -368,5 +372,6 @@ int service_cgi(void)
 	    server_cgi(service.server) != STATUS_OK)
 		return EXIT_FAILED;
 	loop_run(service.loop);
+	tear_down(&service);
 	return EXIT_DONE;
 }

@@ -356,9 +356,7 @@ static bool say_json(
 	if (contains(data, SLICE("[")))
 		return json_is_object(json_at(json, 0)) &&
 		    say_object(say, json_at(json, 0));
-	/* A number, true or false is also how a piece of plain text can look
-	 * (" 2026", "1.0"): its own bytes, then. */
-	if (!json_is_null(json))
+	if (!json_is_null(json)) /* may be plain text: " 2026", "1.0" */
 		buf_add(say->out, data);
 	return true;
 }

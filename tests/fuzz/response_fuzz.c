@@ -24,10 +24,11 @@ static bool is_blank(char c)
 static void look(const struct http_head *head, const char *name)
 {
 	struct slice value = http_header(head, name);
-	const char *from = head->lines.ptr, *to = from + head->lines.len;
+	const char *from = head->lines.ptr, *to;
 
 	if (value.len == 0)
 		return;
+	to = from + head->lines.len;
 	check(value.ptr >= from && value.ptr + value.len <= to);
 	check(memchr(value.ptr, '\n', value.len) == NULL);
 	check(!is_blank(value.ptr[0]) && !is_blank(value.ptr[value.len - 1]));

@@ -144,19 +144,6 @@ TEST(what_is_sent)
 	finish(&heard);
 }
 
-TEST(no_header_is_sent_that_was_not_asked_for)
-{
-	static const char *const script[] = {LENGTH "Hello", NULL};
-	struct heard heard = {0};
-
-	begin(script);
-	ask(&heard);
-	loop_run(loop);
-	CHECK(!raw_heard("\r\nAccept:"));
-	CHECK(!raw_heard("\r\nContent-Type:"));
-	finish(&heard);
-}
-
 TEST(nobody_listens)
 {
 	struct heard heard = {0};

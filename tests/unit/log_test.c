@@ -42,43 +42,51 @@ static struct slice next(void)
 	return (struct slice){line, n < 0 ? 0 : (size_t)n};
 }
 
-/* What stands behind the prefix that every line has. */
-static struct slice words(struct slice whole, struct slice prefix)
+static void check_next(struct slice wanted)
 {
-	size_t at = slice_find(whole, prefix);
+	struct slice got = next();
 
-	CHECK(at < whole.len);
-	return slice_skip(whole, at + prefix.len);
+	CHECK_SLICE(got, wanted);
+}
+
+/* The same, behind the prefix that every line has. */
+static void check_words(struct slice prefix, struct slice wanted)
+{
+	struct slice got = next();
+	size_t at = slice_find(got, prefix);
+
+	CHECK(at < got.len);
+	got = slice_skip(got, at + prefix.len);
+	CHECK_SLICE(got, wanted);
 }
 
 TEST(a_line_says_when_who_and_how_bad)
 {
 	log_init(LOG_INFO, NULL);
 	log_write(LOG_ERROR, "no %s", "way");
-	CHECK_SLICE(
-	    words(next(), SLICE("Z agentcgi: error: ")), SLICE("no way\n"));
+	check_words(SLICE("Z agentcgi: error: "), SLICE("no way\n"));
 	CHECK(strspn(line, "0123456789-T:") == 19);
 	CHECK(line[4] == '-' && line[10] == 'T' && line[13] == ':');
 	log_write(LOG_WARNING, "w");
-	CHECK_SLICE(words(next(), SLICE("agentcgi: warning: ")), SLICE("w\n"));
+	check_words(SLICE("agentcgi: warning: "), SLICE("w\n"));
 	log_write(LOG_INFO, "i");
-	CHECK_SLICE(words(next(), SLICE("agentcgi: info: ")), SLICE("i\n"));
+	check_words(SLICE("agentcgi: info: "), SLICE("i\n"));
 }
 
 TEST(the_journal_has_its_own_time)
 {
 	log_init(LOG_DEBUG, "8:12345");
 	log_write(LOG_ERROR, "e");
-	CHECK_SLICE(next(), SLICE("<3>agentcgi: e\n"));
+	check_next(SLICE("<3>agentcgi: e\n"));
 	log_write(LOG_WARNING, "w");
-	CHECK_SLICE(next(), SLICE("<4>agentcgi: w\n"));
+	check_next(SLICE("<4>agentcgi: w\n"));
 	log_write(LOG_INFO, "i");
-	CHECK_SLICE(next(), SLICE("<6>agentcgi: i\n"));
+	check_next(SLICE("<6>agentcgi: i\n"));
 	log_write(LOG_DEBUG, "d");
-	CHECK_SLICE(next(), SLICE("<7>agentcgi: d\n"));
+	check_next(SLICE("<7>agentcgi: d\n"));
 	log_init(LOG_DEBUG, "");
 	log_write(LOG_DEBUG, "d");
-	CHECK_SLICE(words(next(), SLICE("agentcgi: debug: ")), SLICE("d\n"));
+	check_words(SLICE("agentcgi: debug: "), SLICE("d\n"));
 }
 
 TEST(a_level_bounds_what_is_written)
@@ -93,19 +101,18 @@ TEST(a_level_bounds_what_is_written)
 	CHECK(next().len > 0);
 	log_set_level(LOG_DEBUG);
 	log_write(LOG_DEBUG, "d");
-	CHECK_SLICE(next(), SLICE("<7>agentcgi: d\n"));
+	check_next(SLICE("<7>agentcgi: d\n"));
 }
 
 TEST(nobody_can_forge_a_line)
 {
 	log_init(LOG_INFO, "1");
 	log_write(LOG_INFO, "%s", "a\n<3>agentcgi: b\r\x1b[2J\x7f\\x0a\t\x01");
-	CHECK_SLICE(next(),
-	    SLICE("<6>agentcgi: a\\x0a<3>agentcgi: b\\x0d\\x1b[2J\\x7f"
-		  "\\x5cx0a\\x09\\x01\n"));
+	check_next(SLICE("<6>agentcgi: a\\x0a<3>agentcgi: b\\x0d\\x1b[2J\\x7f"
+			 "\\x5cx0a\\x09\\x01\n"));
 	CHECK(next().len == 0);
 	log_write(LOG_INFO, "%s", "h\xc3\xa9llo \xe4\xb8\x96");
-	CHECK_SLICE(next(), SLICE("<6>agentcgi: h\xc3\xa9llo \xe4\xb8\x96\n"));
+	check_next(SLICE("<6>agentcgi: h\\xc3\\xa9llo \\xe4\\xb8\\x96\n"));
 }
 
 TEST(every_control_character_is_escaped)
@@ -117,7 +124,7 @@ TEST(every_control_character_is_escaped)
 		log_write(LOG_INFO, "[%c]", c);
 		(void)snprintf(
 		    wanted, sizeof wanted, "<6>agentcgi: [\\x%02x]\n", c);
-		CHECK_SLICE(next(), slice_from(wanted));
+		check_next(slice_from(wanted));
 	}
 }
 

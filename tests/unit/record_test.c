@@ -60,12 +60,13 @@ TEST(what_is_no_fastcgi_is_told)
 
 TEST(the_longest_record)
 {
-	size_t len = 8 + 65535 + 255;
+	size_t begin = sizeof BEGIN - 1, len = begin + 8 + 65535 + 255;
 	char *bytes = calloc(1, len + 8);
 
 	if (bytes == NULL)
 		abort();
-	memcpy(bytes, "\1\5\0\7\xff\xff\xff", 7);
+	memcpy(bytes, BEGIN, begin);
+	memcpy(bytes + begin, "\1\5\0\7\xff\xff\xff", 7);
 	memcpy(bytes + len, END, 8);
 	CHECK(scan((struct slice){bytes, len + 7}) == STATUS_MORE);
 	CHECK(scan((struct slice){bytes, len + 8}) == STATUS_OK);

@@ -167,7 +167,7 @@ TEST(refusals)
 	check_class(500, STATUS_UPSTREAM_ERROR);
 	check_class(502, STATUS_UPSTREAM_ERROR);
 	check_class(503, STATUS_UPSTREAM_ERROR);
-	check_class(504, STATUS_UPSTREAM_TIMEOUT);
+	check_class(504, STATUS_UPSTREAM_ERROR);
 	check_class(204, STATUS_UPSTREAM_ERROR);
 	check_class(302, STATUS_UPSTREAM_ERROR);
 }

@@ -8,7 +8,7 @@ import {
 	assertClean, assertFailedStream, assertRefused, assertStream,
 } from "../lib/check.mjs";
 import { freePort, stopAll } from "../lib/proc.mjs";
-import { assert, run, test } from "../lib/tap.mjs";
+import { assert, note, run, test } from "../lib/tap.mjs";
 
 const UPSTREAM_WORDS = [...SECRETS]; // before a bed adds its own paths
 
@@ -24,7 +24,7 @@ const STATUSES = {
 	500: [502, "upstream_error"],
 	502: [502, "upstream_error"],
 	503: [502, "upstream_error"],
-	504: [504, "upstream_timeout"],
+	504: [502, "upstream_error"],
 	301: [502, "upstream_error"],
 	307: [502, "upstream_error"],
 };
@@ -157,7 +157,10 @@ for (const front of FRONTS) {
 	test(`${front}: 503 without keys`, async () => {
 		const bed = await lazyBed({ front, env: {
 			AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined } })();
-		assertRefused(await bed.answer("hi"), 503, "no_credentials");
+		const reply = await bed.answer("hi");
+		if (reply.status === 500) // the web server's own words
+			note(bed.log());
+		assertRefused(reply, 503, "no_credentials");
 		assert.equal((await bed.upstream.requests()).length, 0);
 		await bed.stop();
 	});
