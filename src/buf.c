@@ -41,22 +41,19 @@ void buf_wipe(struct buf *buf)
 	buf_free(buf);
 }
 
-/* Room for n more bytes; false once spoilt. */
-static bool reserve(struct buf *buf, size_t n)
+static bool grow(struct buf *buf, size_t n)
 {
 	size_t cap = buf->cap == 0 ? FIRST_CAP : buf->cap;
 	char *ptr;
 
-	if (buf->status != STATUS_OK)
-		return false;
 	if (n > buf->ceiling - buf->len) {
 		buf->status = STATUS_TOO_LARGE;
 		return false;
 	}
-	if (n <= buf->cap - buf->len)
-		return true;
-	while (cap - buf->len < n)
-		cap = cap > buf->ceiling / 2 ? buf->ceiling : cap * 2;
+	while (cap < buf->ceiling && cap - buf->len < n)
+		cap *= 2;
+	if (cap > buf->ceiling)
+		cap = buf->ceiling;
 	ptr = realloc(buf->ptr, cap);
 	if (ptr == NULL) {
 		buf->status = STATUS_NO_MEMORY;
@@ -65,6 +62,14 @@ static bool reserve(struct buf *buf, size_t n)
 	buf->ptr = ptr;
 	buf->cap = cap;
 	return true;
+}
+
+/* Room for n more bytes; false once spoilt.  cap never passes the ceiling. */
+static inline bool reserve(struct buf *buf, size_t n)
+{
+	if (buf->status != STATUS_OK)
+		return false;
+	return n <= buf->cap - buf->len || grow(buf, n);
 }
 
 void buf_add(struct buf *buf, struct slice bytes)
@@ -82,7 +87,8 @@ void buf_add_text(struct buf *buf, const char *text)
 
 void buf_add_char(struct buf *buf, char c)
 {
-	buf_add(buf, (struct slice){.ptr = &c, .len = 1});
+	if (reserve(buf, 1))
+		buf->ptr[buf->len++] = c;
 }
 
 void buf_add_number(struct buf *buf, uint64_t n)

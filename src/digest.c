@@ -1,8 +1,9 @@
 #include "digest.h"
 
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
 #include <openssl/rand.h>
 #include <stdlib.h>
 
@@ -15,7 +16,7 @@ static const char alphabet[64] = {'A', 'B', 'C', 'D', 'E', 'F', 'G', 'H', 'I',
 
 enum {
 	ALPHANUMERICS = 62,
-	RANDOM_BLOCK = 64 /* bytes asked of the generator at a time */
+	RANDOM_BLOCK = 1024 /* some fourteen requests */
 };
 
 /* OpenSSL takes a NULL key or input for "the one given before". */
@@ -24,26 +25,56 @@ static struct slice not_null(struct slice s)
 	return s.len == 0 ? (struct slice){.ptr = ""} : s;
 }
 
+/* Fetched once: OpenSSL 3 looks an algorithm up by its name each time that it
+ * is not handed one, which takes longer than hashing a request. */
+static EVP_MD *sha256;
+static EVP_MAC_CTX *hmac; /* without a key, to be copied */
+
+static void fetch(void)
+{
+	char name[] = "SHA256";
+	OSSL_PARAM params[] = {
+	    OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
+	    OSSL_PARAM_construct_end()};
+	EVP_MAC *mac;
+
+	if (sha256 != NULL)
+		return;
+	mac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
+	hmac = EVP_MAC_CTX_new(mac);
+	EVP_MAC_free(mac);
+	sha256 = EVP_MD_fetch(NULL, name, NULL);
+	if (sha256 == NULL || hmac == NULL ||
+	    EVP_MAC_CTX_set_params(hmac, params) != 1)
+		abort();
+}
+
 void digest_sha256(uint8_t out[static DIGEST_LEN], struct slice bytes)
 {
+	fetch();
 	bytes = not_null(bytes);
-	if (EVP_Digest(bytes.ptr, bytes.len, out, NULL, EVP_sha256(), NULL) !=
-	    1)
+	if (EVP_Digest(bytes.ptr, bytes.len, out, NULL, sha256, NULL) != 1)
 		abort();
 }
 
 void digest_hmac(
     uint8_t out[static DIGEST_LEN], struct slice key, struct slice bytes)
 {
-	unsigned len = 0;
+	EVP_MAC_CTX *mac;
+	size_t len = 0;
 
+	fetch();
 	key = not_null(key);
 	bytes = not_null(bytes);
-	if (HMAC(EVP_sha256(), key.ptr, (int)key.len,
-		(const unsigned char *)bytes.ptr, bytes.len, out,
-		&len) == NULL ||
-	    len != DIGEST_LEN)
+	mac = EVP_MAC_CTX_dup(hmac);
+	if (mac == NULL ||
+	    EVP_MAC_init(mac, (const unsigned char *)key.ptr, key.len, NULL) !=
+		1 ||
+	    EVP_MAC_update(mac, (const unsigned char *)bytes.ptr, bytes.len) !=
+		1 ||
+	    EVP_MAC_final(mac, out, &len, DIGEST_LEN) != 1 || len != DIGEST_LEN)
 		abort();
+	EVP_MAC_CTX_free(mac); /* and wipes the key */
 }
 
 void digest_hex(
@@ -58,26 +89,32 @@ void digest_hex(
 	out[DIGEST_HEX_LEN - 1] = '\0';
 }
 
+/* The next random byte.  The generator is asked for a block at a time: each
+ * asking costs a system call and twenty times what it gives. */
+static uint8_t random_byte(void)
+{
+	static uint8_t block[RANDOM_BLOCK];
+	static size_t left;
+	uint8_t byte;
+
+	if (left == 0) {
+		if (RAND_bytes(block, (int)sizeof block) != 1)
+			abort();
+		left = sizeof block;
+	}
+	byte = block[--left];
+	block[left] = 0; /* nobody shall find out what was handed out */
+	return byte;
+}
+
 void digest_random_token(char *out, size_t len)
 {
-	uint8_t block[RANDOM_BLOCK];
-	size_t used = sizeof block;
-
 	for (size_t i = 0; i < len;) {
-		size_t six;
+		size_t six = random_byte() & 63;
 
-		if (used == sizeof block) {
-			if (RAND_bytes(block, (int)sizeof block) != 1)
-				abort();
-			used = 0;
-		}
-		six = block[used++] & 63;
-		/* Drawn anew rather than folded, so that every first
-		 * character is equally likely. */
 		if (i > 0 || six < ALPHANUMERICS)
 			out[i++] = alphabet[six];
 	}
-	OPENSSL_cleanse(block, sizeof block);
 }
 
 bool digest_equal(struct slice a, struct slice b)

@@ -4,7 +4,7 @@
  *
  * Nothing here fails: OpenSSL's SHA-256 and random generator do so only when
  * the library itself is broken, and then the process aborts rather than sign
- * or name anything with rubbish.
+ * or name anything with rubbish.  Loop thread only.
  */
 #ifndef DIGEST_H
 #define DIGEST_H

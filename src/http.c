@@ -26,7 +26,7 @@ struct http {
 	CURLSH *share; /* TLS sessions */
 	CURL *handles[KEPT_HANDLES];
 	size_t handle_count;
-	char *ca_file, *ca_dir;
+	struct http_options options;
 	struct http_transfer *running; /* all transfers */
 	bool unsettled; /* one was cancelled, or broke, inside libcurl */
 };
@@ -102,17 +102,22 @@ static enum status translate(int code, bool answered)
 	}
 }
 
-static void on_done(void *ctx, void *easy, int code)
+static struct http_transfer *transfer_of(void *easy)
 {
 	struct http_transfer *transfer = NULL;
-	const struct http_callbacks *callbacks;
-	enum status status;
 
-	(void)ctx;
 	(void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&transfer);
-	callbacks = transfer->callbacks;
-	status = translate(code, transfer->status != 0);
-	ctx = transfer->ctx;
+	return transfer;
+}
+
+static void on_done(void *http, void *easy, int code)
+{
+	struct http_transfer *transfer = transfer_of(easy);
+	const struct http_callbacks *callbacks = transfer->callbacks;
+	enum status status = translate(code, transfer->status != 0);
+	void *ctx = transfer->ctx;
+
+	(void)http;
 	if (status != STATUS_OK)
 		log_write(LOG_WARNING, "upstream: %s (curl error %d)",
 		    curl_easy_strerror((CURLcode)code), code);
@@ -123,10 +128,8 @@ static void on_done(void *ctx, void *easy, int code)
 static void on_broken(void *ctx, void *easy)
 {
 	struct http *http = ctx;
-	struct http_transfer *transfer = NULL;
 
-	(void)curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&transfer);
-	transfer->broken = true;
+	transfer_of(easy)->broken = true;
 	http->unsettled = true;
 }
 
@@ -237,8 +240,8 @@ static void set_tls(const struct http *http, CURL *easy)
 	    easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	/* With a CAPATH, which Debian's libcurl has by default, its cache of
 	 * the parsed CAINFO is off: 20 ms and 870 KiB per connection. */
-	(void)curl_easy_setopt(easy, CURLOPT_CAINFO, http->ca_file);
-	(void)curl_easy_setopt(easy, CURLOPT_CAPATH, http->ca_dir);
+	(void)curl_easy_setopt(easy, CURLOPT_CAINFO, http->options.ca_file);
+	(void)curl_easy_setopt(easy, CURLOPT_CAPATH, http->options.ca_dir);
 	(void)curl_easy_setopt(easy, CURLOPT_SHARE, http->share);
 }
 
@@ -270,7 +273,6 @@ static void set_transport(CURL *easy)
 	(void)curl_easy_setopt(
 	    easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)SEND_SIZE);
 	(void)curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
-	(void)curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
 }
 
 static void set_callbacks(struct http_transfer *transfer)
@@ -341,11 +343,6 @@ void http_resume(struct http_transfer *transfer)
 
 /* ---- the client ---- */
 
-static char *copy_or_null(const char *text)
-{
-	return text == NULL ? NULL : strdup(text);
-}
-
 struct http *http_new(struct loop *loop, const struct http_options *options)
 {
 	static const struct multi_callbacks callbacks = {
@@ -358,13 +355,10 @@ struct http *http_new(struct loop *loop, const struct http_options *options)
 		free(http);
 		return NULL;
 	}
-	http->ca_file = copy_or_null(options->ca_file);
-	http->ca_dir = copy_or_null(options->ca_dir);
+	http->options = *options;
 	http->multi = multi_new(loop, KEPT_CONNECTIONS, &callbacks, http);
 	http->share = curl_share_init();
-	if (http->multi == NULL || http->share == NULL ||
-	    (options->ca_file != NULL && http->ca_file == NULL) ||
-	    (options->ca_dir != NULL && http->ca_dir == NULL)) {
+	if (http->multi == NULL || http->share == NULL) {
 		http_free(http);
 		return NULL;
 	}
@@ -384,8 +378,6 @@ void http_free(struct http *http)
 		curl_easy_cleanup(http->handles[i]);
 	if (http->share != NULL)
 		(void)curl_share_cleanup(http->share);
-	free(http->ca_file);
-	free(http->ca_dir);
 	free(http);
 	curl_global_cleanup();
 }

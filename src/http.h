@@ -17,7 +17,8 @@ struct http;
 struct http_transfer;
 struct loop;
 
-/* Where certificates of authorities are; NULL for none.  A file is parsed
+/* Where certificates of authorities are; NULL for none; borrowed until
+ * http_free.  A file is parsed
  * once and kept, which pays for many connections; of a directory with hashed
  * names only what is needed is read, which pays for one. */
 struct http_options {

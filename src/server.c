@@ -195,6 +195,14 @@ static void read_here(struct connection *connection)
 	handle(server, gateway, read);
 }
 
+/* The same events as while an answer is given, so that a kept connection
+ * costs no change of what is watched. */
+static bool await_request(struct connection *connection)
+{
+	return gateway_watch(connection->gateway, on_ready, connection,
+	    gateway_watch_leave(connection->gateway));
+}
+
 /* Read if something has come, else wait for it. */
 static void look(struct connection *connection)
 {
@@ -207,8 +215,7 @@ static void look(struct connection *connection)
 		drop(connection);
 	else if (begun)
 		read_in_thread(connection);
-	else if (!gateway_watch(connection->gateway, on_ready, connection,
-		     LOOP_READABLE) ||
+	else if (!await_request(connection) ||
 	    (connection->phase == PHASE_WAITING &&
 		!start_timer(connection, FIRST_BYTE_MS)))
 		drop(connection);
@@ -232,8 +239,7 @@ static void send_rest(struct connection *connection)
 	}
 	release(connection);
 	connection = adopt(server, gateway, PHASE_PARKED);
-	if (connection != NULL &&
-	    !gateway_watch(gateway, on_ready, connection, LOOP_READABLE))
+	if (connection != NULL && !await_request(connection))
 		drop(connection);
 }
 

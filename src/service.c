@@ -38,6 +38,7 @@ static const char system_config[] = "/etc/agentcgi/agentcgi.conf";
 struct service {
 	struct loop *loop;
 	struct http *http;
+	struct config *trusted; /* that ca_file came from */
 	struct relay *relay;
 	struct server *server;
 	struct loop_timer *timer; /* limits the drain */
@@ -250,6 +251,7 @@ static void tear_down(struct service *service)
 	relay_free(service->relay);
 	server_free(service->server);
 	http_free(service->http);
+	config_unref(service->trusted);
 	loop_timer_free(service->timer);
 	loop_timer_free(service->idle_timer);
 	loop_free(service->loop);
@@ -267,20 +269,18 @@ static enum status set_up(struct service *service)
 	};
 	struct trust trust;
 	const char *ca_file = NULL;
-	struct config *config = NULL;
 	struct config_error error;
 
 	/* The authorities are read once: before, and apart from, the rest. */
-	if (config_load(service->config_path, environment, &config, &error) ==
-	    STATUS_OK)
-		ca_file = config->ca_file;
+	if (config_load(service->config_path, environment, &service->trusted,
+		&error) == STATUS_OK)
+		ca_file = service->trusted->ca_file;
 	trust = trust_find(ca_file, environment, service->cgi);
 	service->loop = loop_new();
 	if (service->loop != NULL && gateway_init() == STATUS_OK)
 		service->http = http_new(service->loop,
 		    &(struct http_options){
 			.ca_file = trust.file, .ca_dir = trust.dir});
-	config_unref(config);
 	if (service->http == NULL)
 		return STATUS_NO_MEMORY;
 	options.loop = service->loop;
