@@ -66,7 +66,6 @@ const WORDS = {
 			upstream_throttled: "エージェントが混み合っています。",
 			overloaded: "サーバーが混み合っています。",
 			no_credentials: "サーバーの認証情報が設定されていません。",
-			not_configured: "サーバーの設定がまだ済んでいません。",
 			upstream_timeout: "エージェントが時間内に応答しませんでした。",
 		},
 	},

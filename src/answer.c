@@ -88,7 +88,7 @@ static const char *content_type(enum request_answer form)
 	return "text/event-stream; charset=utf-8";
 }
 
-static void put_head(struct answer *answer)
+void answer_head(struct answer *answer)
 {
 	const struct reply *reply = &answer->reply;
 
@@ -97,8 +97,10 @@ static void put_head(struct answer *answer)
 	reply_header(reply, "X-Accel-Buffering", SLICE("no"));
 	if (answer->incremental)
 		reply_header(reply, "Incremental", SLICE("?1"));
-	reply_header(reply, "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id",
-	    slice_from(answer->session_id));
+	if (answer->session_id[0] != '\0')
+		reply_header(reply,
+		    "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id",
+		    slice_from(answer->session_id));
 	if (answer->form == ANSWER_HTML)
 		reply_header(reply, "Content-Security-Policy",
 		    SLICE("default-src 'none'; style-src '" STYLE_HASH "'"));
@@ -132,7 +134,7 @@ void answer_begin(struct answer *answer)
 {
 	if (answer->begun || answer->answered || answer->form == ANSWER_JSON)
 		return;
-	put_head(answer);
+	answer_head(answer);
 	if (is_stream(answer))
 		begin_stream(answer);
 	if (answer->form == ANSWER_HTML)

@@ -53,6 +53,9 @@ void answer_init(struct answer *answer, const struct answer_options *options,
     struct answer_shared *shared);
 void answer_free(struct answer *answer);
 
+/* The head of an answer that has nothing else: to HEAD. */
+void answer_head(struct answer *answer);
+
 /* The answer will come: send the head, unless a whole answer was asked for. */
 void answer_begin(struct answer *answer);
 

@@ -43,8 +43,9 @@ static bool foreign(const struct request *request)
 {
 	struct slice site = request->fetch_site;
 
-	if (request->origin.len > 0)
-		return !same_host(request->origin, request->host);
+	if (request->origin.len > 0 &&
+	    !same_host(request->origin, request->host))
+		return true;
 	/* "none" is an address typed or a bookmark. */
 	return site.len > 0 && !slice_equal(site, SLICE("same-origin")) &&
 	    !slice_equal(site, SLICE("none"));

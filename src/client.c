@@ -252,6 +252,11 @@ bool client_full(struct client *client)
 	return client->full;
 }
 
+bool client_answered(const struct client *client)
+{
+	return client->answer.answered;
+}
+
 unsigned client_http_status(const struct client *client)
 {
 	return client->answer.http;

@@ -35,9 +35,9 @@ struct client_options {
 	uint64_t header_wait_ms; /* after it, the answer begins by itself */
 };
 
-/* Never called within a client_ function. */
+/* Never called within a client_ function, client_shared_free excepted. */
 struct client_callbacks {
-	/* The client has closed.  It is gone with this call. */
+	/* The client has closed.  It is gone after this call. */
 	void (*left)(void *ctx, struct client *client);
 	/* It was full and can take more now. */
 	void (*drained)(void *ctx, struct client *client);
@@ -57,6 +57,9 @@ void client_end(struct client *client, const char *reason, uint64_t number);
 
 /* Whether so much waits to be sent that the run should not go on. */
 bool client_full(struct client *client);
+
+/* Whether it has been refused, and waits only for the end. */
+bool client_answered(const struct client *client);
 
 /* The HTTP status that was or would be sent, for the log. */
 unsigned client_http_status(const struct client *client);

@@ -7,6 +7,7 @@
 #include "buf.h"
 #include "clock.h"
 #include "credentials/credentials.h"
+#include "env.h"
 #include "gateway.h"
 #include "json.h"
 #include "listen.h"
@@ -60,11 +61,6 @@ struct speech {
 };
 
 /* ---- the signature ---- */
-
-static const char *environment(const char *name)
-{
-	return getenv(name);
-}
 
 /* The value of a request header as CGI passes it on. */
 static struct slice header_of(const struct table *params, struct slice name)
@@ -157,8 +153,7 @@ static void on_keys(void *ctx, enum status status, const struct keys *keys)
 static bool is_signed(const struct gateway *gateway)
 {
 	struct verification verification = {.gateway = gateway};
-	struct credentials_source source = {
-	    .getenv = environment, .profile = ""};
+	struct credentials_source source = {.getenv = env_get, .profile = ""};
 
 	credentials_get(&source, on_keys, &verification);
 	return verification.good;

@@ -32,7 +32,9 @@ struct gateway {
 	struct loop_watch *watch;
 	int fd; /* FastCGI connection, or CGI's output; -1 once closed */
 	int in; /* CGI's input, else -1 */
-	bool cgi, keep, failed, early;
+	bool cgi, keep, failed;
+	bool waits; /* gateway_read may block, in another thread */
+	bool early; /* the web server has sent something out of turn */
 	struct arena arena;
 	struct table params;
 	struct buf body;
@@ -103,22 +105,16 @@ enum status gateway_peek(struct gateway *gateway, bool *begun)
 	static char bytes[PEEK_LEN]; /* the loop's thread only */
 	ssize_t n =
 	    recv(gateway->fd, bytes, sizeof bytes, MSG_PEEK | MSG_DONTWAIT);
+	enum status status;
 
 	*begun = n > 0;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return STATUS_MORE;
 	if (n <= 0)
 		return STATUS_CLIENT_GONE;
-	return record_scan((struct slice){.ptr = bytes, .len = (size_t)n});
-}
-
-static void set_blocking(int fd, bool blocking)
-{
-	int flags = fcntl(fd, F_GETFL);
-	int wanted = blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK;
-
-	if (flags >= 0 && wanted != flags)
-		(void)fcntl(fd, F_SETFL, wanted);
+	status = record_scan((struct slice){.ptr = bytes, .len = (size_t)n});
+	return status == STATUS_MORE && n == sizeof bytes ? STATUS_TOO_LARGE
+							  : status;
 }
 
 void gateway_set_wait(struct gateway *gateway, unsigned wait_ms)
@@ -128,7 +124,11 @@ void gateway_set_wait(struct gateway *gateway, unsigned wait_ms)
 	    .tv_usec = (suseconds_t)(wait_ms % 1000) * 1000,
 	};
 
-	set_blocking(gateway->fd, true);
+	int flags = fcntl(gateway->fd, F_GETFL);
+
+	gateway->waits = true;
+	if (flags >= 0)
+		(void)fcntl(gateway->fd, F_SETFL, flags & ~O_NONBLOCK);
 	(void)setsockopt(
 	    gateway->fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
 }
@@ -138,27 +138,12 @@ void gateway_interrupt(struct gateway *gateway)
 	(void)shutdown(gateway->fd, SHUT_RD);
 }
 
-/* Keep "NAME=value". */
-static enum status add_param(struct gateway *gateway, const char *pair)
+static enum status add_params(struct gateway *gateway, char *const *pairs)
 {
-	struct slice rest = arena_copy(&gateway->arena, slice_from(pair));
-	struct slice name;
-
-	if (rest.ptr == NULL)
-		return STATUS_TOO_LARGE;
-	name = slice_cut(&rest, '=');
-	return table_add(&gateway->params, &gateway->arena, name, rest);
-}
-
-static enum status add_params(struct gateway *gateway, char **pairs)
-{
-	for (; pairs != NULL && *pairs != NULL; pairs++) {
-		enum status status = add_param(gateway, *pairs);
-
-		if (status != STATUS_OK)
-			return STATUS_BAD_REQUEST;
-	}
-	return STATUS_OK;
+	return table_add_pairs(&gateway->params, &gateway->arena, pairs) ==
+		STATUS_OK
+	    ? STATUS_OK
+	    : STATUS_BAD_REQUEST;
 }
 
 /* Read from whatever source until its end; what goes beyond the body's
@@ -195,17 +180,24 @@ static enum status read_fcgi(struct gateway *gateway)
 	FCGX_Request request;
 	enum status status;
 
+	int fd = gateway->fd;
+
+	/* libfcgi closes what it is given when the request is broken.  While
+	 * it runs in another thread, ours is the loop's to close. */
+	if (gateway->waits)
+		fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
 	/* ipcFd and keepConnection are "don't use" in fcgiapp.h, but there is
 	 * no other way to hand it a connection.  With keepConnection it does
 	 * not close what it believes to be the previous one; detached keeps
 	 * it from lingering when it closes on an error, which it does before
 	 * it tries, in vain, to accept another on socket -1. */
 	(void)FCGX_InitRequest(&request, -1, 0);
-	request.ipcFd = gateway->fd;
+	request.ipcFd = fd;
 	request.keepConnection = 1;
 	request.detached = 1;
-	if (FCGX_Accept_r(&request) != 0) {
-		gateway->fd = -1; /* closed */
+	if (fd < 0 || FCGX_Accept_r(&request) != 0) {
+		if (!gateway->waits)
+			gateway->fd = -1; /* closed */
 		return STATUS_CLIENT_GONE;
 	}
 	gateway->record.id = (unsigned)request.requestId;
@@ -216,6 +208,8 @@ static enum status read_fcgi(struct gateway *gateway)
 	if (status != STATUS_OK)
 		gateway->keep = false;
 	FCGX_Free(&request, 0);
+	if (gateway->waits)
+		(void)close(fd);
 	return status;
 }
 
@@ -290,6 +284,16 @@ static ssize_t send_some(const struct gateway *gateway, struct slice bytes)
 	    gateway->fd, bytes.ptr, bytes.len, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+/* A slow client may never have taken all: what is gone must not count.  Only
+ * half of it or more is worth the move. */
+static void forget_sent(struct gateway *gateway)
+{
+	if (gateway->sent <= gateway->out.len / 2)
+		return;
+	buf_drop(&gateway->out, gateway->sent);
+	gateway->sent = 0;
+}
+
 enum status gateway_flush(struct gateway *gateway)
 {
 	record_close(&gateway->record);
@@ -307,8 +311,10 @@ enum status gateway_flush(struct gateway *gateway)
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+			forget_sent(gateway);
 			return STATUS_MORE;
+		}
 		if (n < 0)
 			return fail(gateway);
 		gateway->sent += (size_t)n;
@@ -320,6 +326,8 @@ enum status gateway_flush(struct gateway *gateway)
 
 size_t gateway_pending(const struct gateway *gateway)
 {
+	if (buf_status(&gateway->out) != STATUS_OK)
+		return GATEWAY_MAX_PENDING;
 	return gateway->out.len - gateway->sent;
 }
 

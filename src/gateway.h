@@ -27,8 +27,9 @@ struct table;
  * header fields to 8 to 32 KiB in all; some send each twice. */
 #define GATEWAY_MAX_PARAMS (128u << 10)
 
-/* Most bytes that may wait to be sent: one event of the largest size. */
-#define GATEWAY_MAX_PENDING (12u << 20)
+/* Most bytes that may wait to be sent: one event of the largest size, 10 MB,
+ * of which each byte may have become a data: line of its own. */
+#define GATEWAY_MAX_PENDING (24u << 20)
 
 /* Call once, before any signal handler is installed: libfcgi installs its
  * own. */
@@ -47,10 +48,12 @@ void gateway_close(struct gateway *gateway);
 
 /* Look at what has arrived, without taking it.  STATUS_OK: a whole request,
  * so that gateway_read will not block.  STATUS_MORE: nothing or a part;
- * *begun tells which.  STATUS_CLIENT_GONE: closed, or no FastCGI at all. */
+ * *begun tells which.  STATUS_TOO_LARGE: more than can be looked at.
+ * STATUS_CLIENT_GONE: closed, or no FastCGI at all. */
 MUST_CHECK enum status gateway_peek(struct gateway *gateway, bool *begun);
 
-/* Before gateway_read may block: each wait of it ends after this time. */
+/* Before gateway_read may block, in another thread: each wait of it ends
+ * after this time. */
 void gateway_set_wait(struct gateway *gateway, unsigned wait_ms);
 
 /* Read a request to its end.  A body above max_body is read too, and thrown

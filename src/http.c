@@ -218,18 +218,14 @@ static bool add_header_line(
 static bool add_headers(
     struct http_transfer *transfer, const struct http_request *request)
 {
-	struct curl_slist *grown;
-
 	for (size_t i = 0; i < request->header_count; i++) {
 		if (!add_header_line(transfer, request->headers[i].name,
 			request->headers[i].value))
 			return false;
 	}
-	/* libcurl would wait for a 100 Continue with a large body. */
-	grown = curl_slist_append(transfer->headers, "Expect:");
-	if (grown != NULL)
-		transfer->headers = grown;
-	return grown != NULL;
+	/* Without a value it is not sent: libcurl would wait for a 100
+	 * Continue with a large body. */
+	return add_header_line(transfer, SLICE("Expect"), SLICE(""));
 }
 
 static void set_tls(const struct http *http, CURL *easy)
@@ -245,21 +241,28 @@ static void set_tls(const struct http *http, CURL *easy)
 	(void)curl_easy_setopt(easy, CURLOPT_SHARE, http->share);
 }
 
-static void set_request(CURL *easy, const struct http_request *request)
+static void set_request(
+    const struct http_transfer *transfer, const struct http_request *request)
 {
+	struct slice body = request->body;
+	CURL *easy = transfer->easy;
+
 	(void)curl_easy_setopt(easy, CURLOPT_URL, request->url);
 	(void)curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
 	(void)curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
 	(void)curl_easy_setopt(
-	    easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
-	(void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS,
-	    request->body.len > 0 ? request->body.ptr : "");
+	    easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len);
+	(void)curl_easy_setopt(
+	    easy, CURLOPT_POSTFIELDS, body.len > 0 ? body.ptr : "");
 	(void)curl_easy_setopt(
 	    easy, CURLOPT_CONNECTTIMEOUT_MS, (long)request->connect_timeout_ms);
+	(void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
 }
 
-static void set_transport(CURL *easy)
+static void set_transport(struct http_transfer *transfer)
 {
+	CURL *easy = transfer->easy;
+
 	(void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 #if LIBCURL_VERSION_NUM >= 0x075500
 	(void)curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -272,15 +275,7 @@ static void set_transport(CURL *easy)
 	(void)curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)READ_SIZE);
 	(void)curl_easy_setopt(
 	    easy, CURLOPT_UPLOAD_BUFFERSIZE, (long)SEND_SIZE);
-	(void)curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
-}
-
-static void set_callbacks(struct http_transfer *transfer)
-{
-	CURL *easy = transfer->easy;
-
 	(void)curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
-	(void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
 	(void)curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
 	(void)curl_easy_setopt(easy, CURLOPT_HEADERDATA, transfer);
 	(void)curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
@@ -314,10 +309,9 @@ struct http_transfer *http_start(struct http *http,
 	http->running = transfer;
 	if (transfer->easy == NULL || !add_headers(transfer, request))
 		goto fail;
-	set_transport(transfer->easy);
+	set_transport(transfer);
 	set_tls(http, transfer->easy);
-	set_request(transfer->easy, request);
-	set_callbacks(transfer);
+	set_request(transfer, request);
 	if (!multi_add(http->multi, transfer->easy))
 		goto fail;
 	return transfer;

@@ -1,5 +1,5 @@
 /*
- * http: HTTP requests to an upstream; the only file that knows libcurl.
+ * http: HTTP requests to an upstream; libcurl, with multi.c.
  *
  * All transfers run in the loop, on kept HTTP/1.1 connections, one transfer
  * at a time on each: on shared HTTP/2 connections a paused reader would hold
@@ -30,7 +30,8 @@ struct http_header {
 	struct slice name, value;
 };
 
-/* Everything is borrowed until the end callback or http_cancel. */
+/* The body is borrowed until the end callback or http_cancel; all else is
+ * copied. */
 struct http_request {
 	const char *method;
 	const char *url; /* sent as it is: nothing is encoded or normalised */

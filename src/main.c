@@ -7,6 +7,7 @@
 #include "buf.h"
 #include "config.h"
 #include "demo.h"
+#include "env.h"
 #include "http.h"
 #include "listen.h"
 #include "options.h"
@@ -16,11 +17,6 @@ static int print(const char *text)
 {
 	return fputs(text, stdout) < 0 || fflush(stdout) != 0 ? EXIT_FAILED
 							      : EXIT_DONE;
-}
-
-static const char *environment(const char *name)
-{
-	return getenv(name);
 }
 
 static int wrong_use(const char *what)
@@ -42,14 +38,14 @@ static int show_config(const struct options *options)
 	struct buf text;
 	int result = EXIT_DONE;
 
-	if (config_load(path, environment, &config, &error) != STATUS_OK) {
+	if (config_load(path, env_get, &config, &error) != STATUS_OK) {
 		(void)fprintf(stderr, "agentcgi: %s\n", error.text);
 		return EXIT_BAD_CONFIG;
 	}
 	buf_init(&text, 1 << 20);
 	if (options->command == COMMAND_TEST) {
 		(void)fprintf(stderr, "agentcgi: configuration %s is good\n",
-		    path == NULL ? "(the environment alone)" : path);
+		    path == NULL ? "(the env_get alone)" : path);
 	} else {
 		config_dump(config, &text);
 		result =

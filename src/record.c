@@ -14,7 +14,7 @@ enum {
 
 enum status record_scan(struct slice bytes)
 {
-	bool begun = false;
+	int begun = -1; /* the id of the request */
 
 	while (bytes.len >= HEADER_LEN) {
 		const uint8_t *head = (const uint8_t *)bytes.ptr;
@@ -24,10 +24,12 @@ enum status record_scan(struct slice bytes)
 			return STATUS_CLIENT_GONE;
 		if (bytes.len < HEADER_LEN + len + head[6])
 			return STATUS_MORE;
-		begun |= head[1] == TYPE_BEGIN_REQUEST;
-		if (head[1] == TYPE_STDIN && !begun)
+		if (head[1] == TYPE_BEGIN_REQUEST && begun < 0)
+			begun = head[2] << 8 | head[3];
+		if (head[1] == TYPE_STDIN && begun < 0)
 			return STATUS_CLIENT_GONE;
-		if (head[1] == TYPE_STDIN && len == 0)
+		if (head[1] == TYPE_STDIN && len == 0 &&
+		    begun == (head[2] << 8 | head[3]))
 			return STATUS_OK;
 		bytes = slice_skip(bytes, HEADER_LEN + len + head[6]);
 	}

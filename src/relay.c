@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "answer.h"
 #include "arena.h"
 #include "authorise.h"
 #include "client.h"
@@ -19,8 +20,8 @@ enum {
 	/* For a minted request id: 72 bits tell all of a site's requests
 	 * apart. */
 	REQUEST_ID_LEN = 12,
-	/* Above the body itself, a request's decoded copies take at most
-	 * twice its size, and its fields a little. */
+	/* Of a body, a request keeps at most its decoded copy, the payload
+	 * (JSON's escapes double it, at worst) and room for alignment. */
 	ARENA_FACTOR = 4,
 	ARENA_SLACK = 64 << 10,
 	/* Read of a body while there is no configuration. */
@@ -166,13 +167,21 @@ static void no_more(struct exchange *exchange)
 	finish(exchange);
 }
 
-/* The head of a stream, for HEAD. */
+/* HEAD: as the answer would begin, but no run and so no session. */
 static void head_only(struct exchange *exchange)
 {
-	reply_begin(&exchange->reply, 200, "text/event-stream; charset=utf-8");
-	reply_header(
-	    &exchange->reply, "Cache-Control", SLICE("no-cache, no-transform"));
-	reply_body(&exchange->reply);
+	struct answer answer;
+	struct answer_options options = {
+	    .reply = exchange->reply,
+	    .form = exchange->request.answer,
+	    .session_id = "",
+	    .run_id = "",
+	    .incremental = exchange->relay->config->incremental,
+	};
+
+	answer_init(&answer, &options, NULL);
+	answer_head(&answer);
+	answer_free(&answer);
 	finish(exchange);
 }
 

@@ -61,10 +61,12 @@ static void log_end(const struct run *run, const char *reason)
 	    (unsigned long long)ms);
 }
 
+/* Clients are told of the first failure: what follows comes of it. */
 static void fail(struct run *run, enum status status)
 {
-	if (run->failure == STATUS_OK)
-		run->failure = status;
+	if (run->failure != STATUS_OK)
+		return;
+	run->failure = status;
 	run->number++;
 	for (struct client *client = run->clients; client != NULL;
 	     client = client_next(client))
@@ -135,24 +137,34 @@ static void on_timer(void *ctx)
 
 /* ---- clients ---- */
 
+static void go_on(struct run *run)
+{
+	if (!run->paused || run->upstream == NULL)
+		return;
+	run->paused = false;
+	run->heard_ms = loop_now_ms(run->runs->loop);
+	loop_timer_start(run->timer, 0);
+	upstream_resume(run->upstream); /* last: it may end the run */
+}
+
 static void on_left(void *ctx, struct client *client)
 {
 	struct run *run = ctx;
-	struct client **at = &run->clients;
-	struct client *one;
+	struct client *one = run->clients;
 
-	if (run->clients == client) {
+	run->http = client_http_status(client);
+	if (one == client) {
 		run->clients = client_next(client);
 	} else {
-		for (one = run->clients; client_next(one) != client;
-		     one = client_next(one))
-			continue;
+		while (client_next(one) != client)
+			one = client_next(one);
 		client_set_next(one, client_next(client));
 	}
-	if (*at != NULL)
+	if (run->clients != NULL) {
+		go_on(run); /* it may have been the slow one */
 		return;
+	}
 	/* on_disconnect = continue needs a place to keep the events. */
-	run->http = client_http_status(client);
 	run->failure = STATUS_CLIENT_GONE;
 	log_end(run, "left");
 	free_run(run);
@@ -160,15 +172,8 @@ static void on_left(void *ctx, struct client *client)
 
 static void on_drained(void *ctx, struct client *client)
 {
-	struct run *run = ctx;
-
 	(void)client;
-	if (!run->paused || run->upstream == NULL)
-		return;
-	run->paused = false;
-	run->heard_ms = loop_now_ms(run->runs->loop);
-	on_timer(run);
-	upstream_resume(run->upstream);
+	go_on(ctx);
 }
 
 /* ---- the agent ---- */
@@ -180,7 +185,7 @@ static void on_began(void *ctx, bool whole)
 	run->began = true;
 	run->whole = whole;
 	run->heard_ms = loop_now_ms(run->runs->loop);
-	on_timer(run); /* a shorter limit may count from now on */
+	loop_timer_start(run->timer, 0); /* a shorter limit may count now */
 	for (struct client *client = run->clients; client != NULL;
 	     client = client_next(client))
 		client_begin(client);
@@ -229,6 +234,17 @@ static bool is_failure(const struct run *run, const struct decode_event *event)
 	return failure;
 }
 
+/* Whether nobody will read any more: a whole answer has been refused. */
+static bool all_answered(const struct run *run)
+{
+	for (const struct client *client = run->clients; client != NULL;
+	     client = client_next(client)) {
+		if (!client_answered(client))
+			return false;
+	}
+	return true;
+}
+
 static enum status on_event(void *ctx, const struct decode_event *event)
 {
 	struct run *run = ctx;
@@ -237,7 +253,8 @@ static enum status on_event(void *ctx, const struct decode_event *event)
 		run->events++;
 		if (is_failure(run, event)) {
 			fail(run, STATUS_AGENT_FAILED);
-			return STATUS_OK;
+			return all_answered(run) ? STATUS_AGENT_FAILED
+						 : STATUS_OK;
 		}
 		run->number++;
 	}

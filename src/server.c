@@ -1,42 +1,33 @@
 #include "server.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
+#include "acceptor.h"
 #include "gateway.h"
-#include "log.h"
 #include "loop.h"
 
 enum {
-	/* Connections accepted before others get their turn. */
-	ACCEPT_BURST = 64,
-	/* Pause when descriptors have run out. */
-	EXHAUSTED_MS = 100,
 	/* A web server connects only when it has a request to send. */
 	FIRST_BYTE_MS = 10000,
 	/* Between two pieces of a request that comes at the client's pace,
 	 * and for the whole of it: web servers' own limits are 10 to 60 s. */
 	READ_WAIT_MS = 15000,
 	READ_TOTAL_MS = 120000,
+	/* A request that has come in part is looked at again after this, and
+	 * then ever less often. */
+	LOOK_FIRST_MS = 1,
+	LOOK_LAST_MS = 64,
+	/* Threads that read what is too large to be looked at; service.c has
+	 * libuv make as many. */
+	READERS_MAX = 32,
 	/* For the last bytes of an answer to a client that reads slowly. */
 	LINGER_MS = 60000
-};
-
-struct listener {
-	struct listener *next;
-	struct server *server;
-	struct loop_watch *watch;
-	struct loop_timer *timer;
-	int fd;
 };
 
 enum phase {
 	PHASE_WAITING, /* for a request's first byte */
 	PHASE_PARKED,  /* the same, kept by the web server for later */
+	PHASE_COMING,  /* a part has come */
 	PHASE_READING, /* a thread has it */
 	PHASE_SENDING  /* the answer's last bytes */
 };
@@ -48,16 +39,20 @@ struct connection {
 	struct gateway *gateway;
 	struct loop_timer *timer;
 	enum phase phase;
+	uint64_t look_ms;  /* coming: until the next look */
+	uint64_t until_ms; /* coming: when patience ends */
 	enum status read;
 	size_t max_body;
+	bool interrupted;
 };
 
 struct server {
 	struct loop *loop;
 	struct server_handler handler;
-	struct listener *listeners;
+	struct acceptor *acceptor; /* NULL: nobody is let in */
 	struct connection *connections;
 	size_t busy;
+	size_t readers; /* connections a thread has */
 	bool draining;
 };
 
@@ -65,6 +60,7 @@ struct server {
 
 static void on_ready(void *ctx, unsigned events);
 static void on_timer(void *ctx);
+static void look(struct connection *connection);
 
 /* Forget the connection, not its gateway. */
 static void release(struct connection *connection)
@@ -127,10 +123,15 @@ static void on_timer(void *ctx)
 {
 	struct connection *connection = ctx;
 
-	if (connection->phase == PHASE_READING)
+	if (connection->phase == PHASE_READING) {
+		connection->interrupted = true;
 		gateway_interrupt(connection->gateway);
-	else
+	} else if (connection->phase == PHASE_COMING &&
+	    loop_now_ms(connection->server->loop) < connection->until_ms) {
+		look(connection);
+	} else {
 		drop(connection);
+	}
 }
 
 /* ---- reading ---- */
@@ -157,7 +158,8 @@ static void on_read_done(void *ctx)
 	struct gateway *gateway = connection->gateway;
 	enum status read = connection->read;
 
-	if (read == STATUS_CLIENT_GONE) {
+	server->readers--;
+	if (read == STATUS_CLIENT_GONE || connection->interrupted) {
 		drop(connection);
 		return;
 	}
@@ -174,10 +176,32 @@ static void read_in_thread(struct connection *connection)
 		server->busy++;
 	connection->phase = PHASE_READING;
 	connection->max_body = server->handler.max_body(server->handler.ctx);
-	if (!start_timer(connection, READ_TOTAL_MS) ||
-	    loop_work(server->loop, on_read_work, on_read_done, connection) !=
+	server->readers++;
+	if (start_timer(connection, READ_TOTAL_MS) &&
+	    loop_work(server->loop, on_read_work, on_read_done, connection) ==
 		STATUS_OK)
+		return;
+	server->readers--;
+	drop(connection);
+}
+
+/* A part has come.  To watch for more would wake us at once, for what is
+ * there already. */
+static void look_again(struct connection *connection)
+{
+	if (connection->phase != PHASE_COMING) {
+		if (connection->phase == PHASE_PARKED)
+			connection->server->busy++;
+		connection->phase = PHASE_COMING;
+		connection->look_ms = LOOK_FIRST_MS;
+		connection->until_ms =
+		    loop_now_ms(connection->server->loop) + READ_TOTAL_MS;
+		gateway_unwatch(connection->gateway);
+	}
+	if (!start_timer(connection, connection->look_ms))
 		drop(connection);
+	else if (connection->look_ms < LOOK_LAST_MS)
+		connection->look_ms *= 2;
 }
 
 static void read_here(struct connection *connection)
@@ -200,24 +224,27 @@ static void read_here(struct connection *connection)
 static bool await_request(struct connection *connection)
 {
 	return gateway_watch(connection->gateway, on_ready, connection,
-	    gateway_watch_leave(connection->gateway));
+		   gateway_watch_leave(connection->gateway)) &&
+	    (connection->phase == PHASE_PARKED ||
+		start_timer(connection, FIRST_BYTE_MS));
 }
 
 /* Read if something has come, else wait for it. */
 static void look(struct connection *connection)
 {
+	const struct server *server = connection->server;
 	bool begun;
 	enum status status = gateway_peek(connection->gateway, &begun);
 
 	if (status == STATUS_OK)
 		read_here(connection);
-	else if (status != STATUS_MORE)
-		drop(connection);
-	else if (begun)
+	else if (status == STATUS_MORE && !begun && await_request(connection))
+		return;
+	else if (status == STATUS_TOO_LARGE && server->readers < READERS_MAX)
 		read_in_thread(connection);
-	else if (!await_request(connection) ||
-	    (connection->phase == PHASE_WAITING &&
-		!start_timer(connection, FIRST_BYTE_MS)))
+	else if (begun && status != STATUS_CLIENT_GONE)
+		look_again(connection);
+	else
 		drop(connection);
 }
 
@@ -270,69 +297,24 @@ void server_finish(struct server *server, struct gateway *gateway, bool left)
 
 /* ---- accepting ---- */
 
-static void on_again(void *ctx)
+static void on_connection(void *ctx, int fd)
 {
-	const struct listener *listener = ctx;
+	struct server *server = ctx;
+	struct gateway *gateway = gateway_open(server->loop, fd);
+	struct connection *connection;
 
-	loop_watch_set(listener->watch, LOOP_READABLE);
-}
-
-static void exhausted(const struct listener *listener)
-{
-	log_write(LOG_WARNING,
-	    "cannot accept: %s (raise the limit of open files)",
-	    strerror(errno));
-	loop_watch_set(listener->watch, 0);
-	loop_timer_start(listener->timer, EXHAUSTED_MS);
-}
-
-static void on_connection(void *ctx, unsigned events)
-{
-	const struct listener *listener = ctx;
-	struct server *server = listener->server;
-
-	(void)events;
-	for (int i = 0; i < ACCEPT_BURST; i++) {
-		int fd = accept4(
-		    listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		struct gateway *gateway;
-		struct connection *connection;
-
-		if (fd < 0) {
-			if (errno != EAGAIN && errno != EINTR &&
-			    errno != ECONNABORTED)
-				exhausted(listener);
-			return;
-		}
-		gateway = gateway_open(server->loop, fd);
-		if (gateway == NULL)
-			continue;
-		connection = adopt(server, gateway, PHASE_WAITING);
-		if (connection != NULL)
-			look(connection);
-	}
+	if (gateway == NULL)
+		return;
+	connection = adopt(server, gateway, PHASE_WAITING);
+	if (connection != NULL)
+		look(connection);
 }
 
 enum status server_listen(struct server *server, int fd)
 {
-	struct listener *listener = calloc(1, sizeof *listener);
-
-	if (listener == NULL) {
-		(void)close(fd);
-		return STATUS_NO_MEMORY;
-	}
-	(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
-	listener->server = server;
-	listener->fd = fd;
-	listener->next = server->listeners;
-	server->listeners = listener;
-	listener->watch =
-	    loop_watch_new(server->loop, fd, on_connection, listener);
-	listener->timer = loop_timer_new(server->loop, on_again, listener);
-	if (listener->watch == NULL || listener->timer == NULL)
-		return STATUS_NO_MEMORY;
-	loop_watch_set(listener->watch, LOOP_READABLE);
-	return STATUS_OK;
+	server->acceptor =
+	    acceptor_new(server->loop, fd, on_connection, server);
+	return server->acceptor == NULL ? STATUS_NO_MEMORY : STATUS_OK;
 }
 
 enum status server_cgi(struct server *server)
@@ -361,26 +343,13 @@ struct server *server_new(
 	return server;
 }
 
-static void close_listeners(struct server *server)
-{
-	struct listener *listener = server->listeners, *next;
-
-	for (; listener != NULL; listener = next) {
-		next = listener->next;
-		loop_watch_free(listener->watch);
-		loop_timer_free(listener->timer);
-		(void)close(listener->fd);
-		free(listener);
-	}
-	server->listeners = NULL;
-}
-
 void server_drain(struct server *server)
 {
 	struct connection *connection = server->connections, *next;
 
 	server->draining = true;
-	close_listeners(server);
+	acceptor_free(server->acceptor);
+	server->acceptor = NULL;
 	for (; connection != NULL; connection = next) {
 		next = connection->next;
 		if (connection->phase == PHASE_PARKED)
@@ -392,7 +361,8 @@ void server_free(struct server *server)
 {
 	if (server == NULL)
 		return;
-	close_listeners(server);
+	acceptor_free(server->acceptor);
+	server->acceptor = NULL;
 	while (server->connections != NULL) {
 		gateway_close(server->connections->gateway);
 		release(server->connections);

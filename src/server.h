@@ -2,9 +2,11 @@
  * server: connections from the web server: accepted, read, handed to a
  * handler, and kept or closed when their answer is complete.
  *
- * A request that has arrived whole, which is nearly always so, is read in
- * the loop; one that is still coming is read by a thread, so that a slow
- * upload delays nobody.  Silence is bounded by time everywhere.
+ * A request of up to 64 KiB is read in the loop once it has arrived whole,
+ * which it nearly always has; a larger one is read by one of 32 threads, as
+ * libfcgi waits for what is missing.  So a slow request delays nobody, and a
+ * slow large one at most others that are large.  Silence is bounded by time
+ * everywhere.
  */
 #ifndef SERVER_H
 #define SERVER_H
@@ -36,7 +38,7 @@ struct server *server_new(
 /* Closes everything; nothing may be busy. */
 void server_free(struct server *server);
 
-/* Accept on a listening socket; fd is owned from now on. */
+/* Accept on a listening socket, once; fd is owned from now on. */
 MUST_CHECK enum status server_listen(struct server *server, int fd);
 
 /* Read and handle the one request of a CGI process; it may block. */

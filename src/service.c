@@ -13,6 +13,7 @@
 
 #include "buf.h"
 #include "config.h"
+#include "env.h"
 #include "gateway.h"
 #include "http.h"
 #include "listen.h"
@@ -76,11 +77,6 @@ const char *service_config_path(
 	return access(system_config, F_OK) == 0 ? system_config : NULL;
 }
 
-static const char *environment(const char *name)
-{
-	return getenv(name);
-}
-
 static void warn_unsupported(const struct config *config)
 {
 	struct buf keys;
@@ -99,19 +95,27 @@ static void warn_unsupported(const struct config *config)
 	buf_free(&keys);
 }
 
-/* Load and use the configuration; what was in use stays if it is bad. */
-static void configure(struct service *service)
+/* NULL, logged, if it is unusable. */
+static struct config *load(const struct service *service)
 {
 	struct config *config = NULL;
 	struct config_error error;
 	enum status status =
-	    config_load(service->config_path, environment, &config, &error);
+	    config_load(service->config_path, env_get, &config, &error);
 
-	if (status != STATUS_OK) {
-		log_write(LOG_ERROR, "configuration: %s",
-		    status == STATUS_NO_MEMORY ? "out of memory" : error.text);
+	if (status == STATUS_OK)
+		return config;
+	log_write(LOG_ERROR, "configuration: %s",
+	    status == STATUS_NO_MEMORY ? "out of memory" : error.text);
+	return NULL;
+}
+
+/* Use a configuration, which is taken over; with NULL, what was in use stays,
+ * or nothing. */
+static void use(struct service *service, struct config *config)
+{
+	if (config == NULL)
 		return;
-	}
 	log_set_level(config->log_level);
 	if (!service->cgi)
 		warn_unsupported(config);
@@ -127,7 +131,7 @@ static void on_hangup(void *ctx)
 	struct service *service = ctx;
 
 	log_write(LOG_INFO, "reading the configuration again");
-	configure(service);
+	use(service, load(service));
 }
 
 /* ---- the end ---- */
@@ -160,7 +164,7 @@ static void on_terminate(void *ctx)
 {
 	struct service *service = ctx;
 
-	if (service->leaving && !service->cgi)
+	if (service->leaving && (!service->cgi || service->ended))
 		return;
 	service->leaving = true;
 	server_drain(service->server);
@@ -257,7 +261,8 @@ static void tear_down(struct service *service)
 	loop_free(service->loop);
 }
 
-static enum status set_up(struct service *service)
+/* config is taken over; NULL if there is none that is usable. */
+static enum status set_up(struct service *service, struct config *config)
 {
 	struct relay_options options = {
 	    .finished = on_finished, .idle = on_idle, .ctx = service};
@@ -268,14 +273,11 @@ static enum status set_up(struct service *service)
 	    .ctx = service,
 	};
 	struct trust trust;
-	const char *ca_file = NULL;
-	struct config_error error;
 
-	/* The authorities are read once: before, and apart from, the rest. */
-	if (config_load(service->config_path, environment, &service->trusted,
-		&error) == STATUS_OK)
-		ca_file = service->trusted->ca_file;
-	trust = trust_find(ca_file, environment, service->cgi);
+	/* The authorities are read once, and so outlive what names them. */
+	service->trusted = config == NULL ? NULL : config_ref(config);
+	trust = trust_find(
+	    config == NULL ? NULL : config->ca_file, env_get, service->cgi);
 	service->loop = loop_new();
 	if (service->loop != NULL && gateway_init() == STATUS_OK)
 		service->http = http_new(service->loop,
@@ -293,7 +295,7 @@ static enum status set_up(struct service *service)
 	if (service->timer == NULL || service->idle_timer == NULL ||
 	    service->relay == NULL || service->server == NULL)
 		return STATUS_NO_MEMORY;
-	configure(service);
+	use(service, config);
 	return add_signals(service);
 }
 
@@ -306,49 +308,44 @@ static void raise_limits(void)
 		limit.rlim_cur = limit.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &limit);
 	}
-	/* Threads for requests that come slowly; libuv's 4 are too few. */
+	/* Threads for large requests (server.c); libuv's 4 are too few. */
 	(void)setenv("UV_THREADPOOL_SIZE", "32", 0);
 #ifdef __GLIBC__
 	(void)mallopt(M_ARENA_MAX, 2);
 #endif
 }
 
-/* The configured address counts where nobody gave one. */
+/* The configured address counts where nobody gave one; a service whose
+ * configuration is unusable stays up all the same. */
 static int open_listener(
-    const struct service *service, const struct service_options *options)
+    const struct service_options *options, const struct config *config)
 {
-	struct config *config = NULL;
-	struct config_error error;
-	int fd;
-
 	if (options->fd >= 0)
 		return options->fd;
 	if (options->listen != NULL)
 		return listen_open(options->listen);
-	/* set_up tells what is wrong with the configuration. */
-	if (config_load(service->config_path, environment, &config, &error) !=
-	    STATUS_OK)
-		return listen_open(CONFIG_LISTEN);
-	fd = listen_open(config->listen);
-	config_unref(config);
-	return fd;
+	return listen_open(config == NULL ? CONFIG_LISTEN : config->listen);
 }
 
 int service_run(const struct service_options *options)
 {
 	char found[4096];
 	struct service service = {.spawned = options->spawned};
+	struct config *config;
 	int fd;
 
 	raise_limits();
 	log_init(LOG_INFO, getenv("JOURNAL_STREAM"));
 	service.config_path =
 	    service_config_path(options->config, false, found, sizeof found);
-	fd = open_listener(&service, options);
-	if (fd < 0)
+	config = load(&service);
+	fd = open_listener(options, config);
+	if (fd < 0) {
+		config_unref(config);
 		return EXIT_CANNOT_LISTEN;
+	}
 	listen_prepare(fd);
-	if (set_up(&service) != STATUS_OK ||
+	if (set_up(&service, config) != STATUS_OK ||
 	    server_listen(service.server, fd) != STATUS_OK) {
 		log_write(LOG_ERROR, "out of memory");
 		return EXIT_FAILED;
@@ -368,7 +365,7 @@ int service_cgi(void)
 	log_init(LOG_INFO, NULL);
 	service.config_path =
 	    service_config_path(NULL, true, found, sizeof found);
-	if (set_up(&service) != STATUS_OK ||
+	if (set_up(&service, load(&service)) != STATUS_OK ||
 	    server_cgi(service.server) != STATUS_OK)
 		return EXIT_FAILED;
 	loop_run(service.loop);

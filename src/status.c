@@ -133,7 +133,7 @@ static const struct status_row rows[STATUS_COUNT] = {
 	.retry_after_s = LATER_S,
 	.operator_must_know = true},
     [STATUS_NOT_CONFIGURED] = {.http = 503,
-	.code = "not_configured",
+	.code = "overloaded",
 	.words = "This server is not set up yet.",
 	.retryable = true,
 	.retry_after_s = LATER_S,

@@ -34,6 +34,22 @@ enum status table_add(struct table *table, struct arena *arena,
 	return STATUS_OK;
 }
 
+enum status table_add_pairs(
+    struct table *table, struct arena *arena, char *const *pairs)
+{
+	for (; pairs != NULL && *pairs != NULL; pairs++) {
+		struct slice rest = arena_copy(arena, slice_from(*pairs));
+		struct slice name;
+
+		if (rest.ptr == NULL)
+			return STATUS_TOO_LARGE;
+		name = slice_cut(&rest, '=');
+		if (table_add(table, arena, name, rest) != STATUS_OK)
+			return STATUS_TOO_LARGE;
+	}
+	return STATUS_OK;
+}
+
 const struct slice *table_find(const struct table *table, const char *name)
 {
 	struct slice wanted = slice_from(name);

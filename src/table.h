@@ -24,6 +24,10 @@ struct table {
 MUST_CHECK enum status table_add(struct table *table, struct arena *arena,
     struct slice name, struct slice value);
 
+/* Add copies of "NAME=value" texts, up to a NULL (pairs itself may be). */
+MUST_CHECK enum status table_add_pairs(
+    struct table *table, struct arena *arena, char *const *pairs);
+
 /* The last value of this name, or NULL.  Names compare byte by byte. */
 const struct slice *table_find(const struct table *table, const char *name);
 

@@ -8,6 +8,7 @@
 #include "config.h"
 #include "credentials/credentials.h"
 #include "decode.h"
+#include "env.h"
 #include "http.h"
 #include "json.h"
 #include "log.h"
@@ -340,11 +341,6 @@ static void on_keys(void *ctx, enum status status, const struct keys *keys)
 		finish(upstream, status);
 }
 
-static const char *environment(const char *name)
-{
-	return getenv(name);
-}
-
 static struct upstream *new_upstream(const struct upstream_request *request)
 {
 	struct upstream *upstream = calloc(1, sizeof *upstream);
@@ -372,7 +368,7 @@ enum status upstream_start(struct http *http,
 {
 	struct upstream *upstream = new_upstream(request);
 	struct credentials_source source = {
-	    .getenv = environment, .profile = request->agent->profile};
+	    .getenv = env_get, .profile = request->agent->profile};
 	enum status status;
 
 	if (upstream == NULL)

@@ -17,7 +17,7 @@ struct client {
 	const struct client_callbacks *callbacks;
 	void *ctx;
 	struct client *next;
-	bool full;
+	bool full, answered;
 	unsigned http;
 	char session_id[101], run_id[17];
 };
@@ -75,6 +75,11 @@ void client_end(struct client *to, const char *reason, uint64_t number)
 bool client_full(struct client *to)
 {
 	return to->full;
+}
+
+bool client_answered(const struct client *to)
+{
+	return to->answered;
 }
 
 unsigned client_http_status(const struct client *to)

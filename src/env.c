@@ -1,0 +1,8 @@
+#include "env.h"
+
+#include <stdlib.h>
+
+const char *env_get(const char *name)
+{
+	return getenv(name);
+}
