@@ -31,7 +31,6 @@ struct gateway {
 	struct loop *loop;
 	struct loop_watch *watch;
 	int fd; /* FastCGI connection, or CGI's output; -1 once closed */
-	int in; /* CGI's input, else -1 */
 	bool cgi, keep, failed;
 	bool waits; /* gateway_read may block, in another thread */
 	bool early; /* the web server has sent something out of turn */
@@ -52,14 +51,13 @@ enum status gateway_init(void)
 	return STATUS_OK;
 }
 
-static struct gateway *new_gateway(struct loop *loop, int in, int fd)
+static struct gateway *new_gateway(struct loop *loop, int fd)
 {
 	struct gateway *gateway = calloc(1, sizeof *gateway);
 
 	if (gateway == NULL)
 		return NULL;
 	gateway->loop = loop;
-	gateway->in = in;
 	gateway->fd = fd;
 	arena_init(&gateway->arena, GATEWAY_MAX_PARAMS);
 	buf_init(&gateway->out, GATEWAY_MAX_PENDING);
@@ -69,7 +67,7 @@ static struct gateway *new_gateway(struct loop *loop, int in, int fd)
 
 struct gateway *gateway_open(struct loop *loop, int fd)
 {
-	struct gateway *gateway = new_gateway(loop, -1, fd);
+	struct gateway *gateway = new_gateway(loop, fd);
 
 	if (gateway == NULL)
 		(void)close(fd);
@@ -78,8 +76,7 @@ struct gateway *gateway_open(struct loop *loop, int fd)
 
 struct gateway *gateway_open_cgi(struct loop *loop)
 {
-	struct gateway *gateway =
-	    new_gateway(loop, STDIN_FILENO, STDOUT_FILENO);
+	struct gateway *gateway = new_gateway(loop, STDOUT_FILENO);
 
 	if (gateway != NULL)
 		gateway->cgi = true;
@@ -91,14 +88,22 @@ void gateway_close(struct gateway *gateway)
 	if (gateway == NULL)
 		return;
 	gateway_unwatch(gateway);
-	if (gateway->fd >= 0)
-		(void)close(gateway->fd);
+	(void)close(gateway->fd); /* -1 is fine */
 	gateway_forget(gateway);
 	buf_free(&gateway->out);
 	free(gateway);
 }
 
 /* ---- what comes in ---- */
+
+/* Whether the peer has shut down its side, so that a part will stay one. */
+static bool says_no_more(int fd)
+{
+	struct pollfd state = {.fd = fd, .events = POLLRDHUP};
+
+	return poll(&state, 1, 0) > 0 &&
+	    (state.revents & (POLLRDHUP | POLLERR | POLLHUP)) != 0;
+}
 
 enum status gateway_peek(struct gateway *gateway, bool *begun)
 {
@@ -113,8 +118,11 @@ enum status gateway_peek(struct gateway *gateway, bool *begun)
 	if (n <= 0)
 		return STATUS_CLIENT_GONE;
 	status = record_scan((struct slice){.ptr = bytes, .len = (size_t)n});
-	return status == STATUS_MORE && n == sizeof bytes ? STATUS_TOO_LARGE
-							  : status;
+	if (status != STATUS_MORE)
+		return status;
+	if (n == sizeof bytes)
+		return STATUS_TOO_LARGE;
+	return says_no_more(gateway->fd) ? STATUS_CLIENT_GONE : STATUS_MORE;
 }
 
 void gateway_set_wait(struct gateway *gateway, unsigned wait_ms)
@@ -136,14 +144,6 @@ void gateway_set_wait(struct gateway *gateway, unsigned wait_ms)
 void gateway_interrupt(struct gateway *gateway)
 {
 	(void)shutdown(gateway->fd, SHUT_RD);
-}
-
-static enum status add_params(struct gateway *gateway, char *const *pairs)
-{
-	return table_add_pairs(&gateway->params, &gateway->arena, pairs) ==
-		STATUS_OK
-	    ? STATUS_OK
-	    : STATUS_BAD_REQUEST;
 }
 
 /* Read from whatever source until its end; what goes beyond the body's
@@ -202,7 +202,8 @@ static enum status read_fcgi(struct gateway *gateway)
 	}
 	gateway->record.id = (unsigned)request.requestId;
 	gateway->keep = request.keepConnection != 0;
-	status = add_params(gateway, request.envp);
+	status =
+	    table_add_pairs(&gateway->params, &gateway->arena, request.envp);
 	if (status == STATUS_OK)
 		status = read_body(gateway, next_fcgi, request.in);
 	if (status != STATUS_OK)
@@ -217,11 +218,12 @@ static enum status read_cgi(struct gateway *gateway)
 {
 	extern char **environ;
 	struct cgi_input input;
-	enum status status = add_params(gateway, environ);
+	enum status status =
+	    table_add_pairs(&gateway->params, &gateway->arena, environ);
 
 	if (status != STATUS_OK)
 		return status;
-	cgi_input_init(&input, gateway->in, &gateway->params);
+	cgi_input_init(&input, STDIN_FILENO, &gateway->params);
 	return read_body(gateway, cgi_input_next, &input);
 }
 
@@ -373,9 +375,9 @@ unsigned gateway_watch_leave(const struct gateway *gateway)
 {
 	/* In CGI a shut-down peer means nothing: mod_cgid does that as soon
 	 * as it has sent the body. */
-	if (gateway->cgi)
-		return LOOP_BROKEN;
-	return gateway->early ? LOOP_HANGUP : LOOP_READABLE | LOOP_HANGUP;
+	return gateway->cgi  ? LOOP_BROKEN
+	    : gateway->early ? LOOP_HANGUP
+			     : LOOP_READABLE | LOOP_HANGUP;
 }
 
 bool gateway_has_left(struct gateway *gateway)

@@ -57,9 +57,8 @@ MUST_CHECK enum status gateway_peek(struct gateway *gateway, bool *begun);
 void gateway_set_wait(struct gateway *gateway, unsigned wait_ms);
 
 /* Read a request to its end.  A body above max_body is read too, and thrown
- * away: STATUS_TOO_LARGE, and the request can be answered.
- * STATUS_REQUEST_CUT: the body broke off or stopped coming;
- * STATUS_BAD_REQUEST: the parameters are too large; answerable as well.
+ * away: STATUS_TOO_LARGE, also for parameters that are; STATUS_REQUEST_CUT:
+ * the body broke off or stopped coming.  These can be answered.
  * STATUS_CLIENT_GONE: nobody to answer. */
 MUST_CHECK enum status gateway_read(struct gateway *gateway, size_t max_body);
 

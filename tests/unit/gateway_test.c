@@ -277,7 +277,7 @@ TEST(too_many_parameters_can_be_answered)
 	CHECK(read_params(60000) == STATUS_OK);
 	CHECK(param("HTTP_X").len == 1000);
 	finish();
-	CHECK(read_params(GATEWAY_MAX_PARAMS + 10000) == STATUS_BAD_REQUEST);
+	CHECK(read_params(GATEWAY_MAX_PARAMS + 10000) == STATUS_TOO_LARGE);
 	gateway_end(gateway);
 	CHECK(gateway_flush(gateway) == STATUS_OK && take(1, &body));
 	CHECK(!gateway_kept(gateway));
