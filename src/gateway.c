@@ -206,8 +206,7 @@ static enum status read_fcgi(struct gateway *gateway)
 	    table_add_pairs(&gateway->params, &gateway->arena, request.envp);
 	if (status == STATUS_OK)
 		status = read_body(gateway, next_fcgi, request.in);
-	if (status != STATUS_OK)
-		gateway->keep = false;
+	gateway->keep &= status == STATUS_OK;
 	FCGX_Free(&request, 0);
 	if (gateway->waits)
 		(void)close(fd);

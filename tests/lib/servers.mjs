@@ -73,7 +73,8 @@ server.max-write-idle = 3700
 server.max-keep-alive-requests = 1000
 server.stream-response-body = 2
 server.max-request-size = 8192
-mimetype.assign = ( ".txt" => "text/plain" )
+mimetype.assign = ( ".txt" => "text/plain", ".html" => "text/html",
+    ".css" => "text/css", ".js" => "text/javascript", ".svg" => "image/svg+xml" )
 `;
 	if (bed.front === "lighttpd-cgi")
 		return `server.modules = ( "mod_setenv", "mod_cgi" )
@@ -128,6 +129,7 @@ error_log ${bed.dir}/front.log;
 ${process.getuid() === 0 ? "user root;" : ""}
 events { worker_connections 8192; }
 http {
+  types { text/html html; text/css css; text/javascript js; image/svg+xml svg; text/plain txt; }
   access_log off;
   client_body_temp_path ${bed.dir}/body; fastcgi_temp_path ${bed.dir}/fcgi;
   proxy_temp_path ${bed.dir}/proxy; uwsgi_temp_path ${bed.dir}/uwsgi; scgi_temp_path ${bed.dir}/scgi;
