@@ -155,6 +155,16 @@ http {
 `;
 }
 
+// Passes a listening socket as systemd does: on descriptor 3.
+const AS_SYSTEMD = `BEGIN { $^F = 9 }
+use Socket; use POSIX ();
+my ($path, $s) = shift;
+socket($s, PF_UNIX, SOCK_STREAM, 0) && bind($s, sockaddr_un($path)) && listen($s, 128) or die $!;
+chmod 0666, $path;
+POSIX::dup2(fileno($s), 3);
+@ENV{"LISTEN_FDS", "LISTEN_PID"} = (1, $$);
+exec @ARGV;`;
+
 class Bed {
 	constructor(options) {
 		this.front = options.front ?? "lighttpd";
@@ -172,7 +182,9 @@ class Bed {
 		this.agentKeys = options.agents ?? { default: {} };
 		this.env = cleanEnvironment(this.dir, options.env);
 		this.noFile = options.noFile ?? false;
-		this.listenArgument = this.noFile || options.listenArgument;
+		this.activated = options.activated ?? false;
+		this.listenArgument = !this.activated &&
+			(this.noFile || options.listenArgument);
 		this.configPath = this.noFile ? "" : path.join(this.dir, "agentcgi.conf");
 		fs.mkdirSync(path.join(this.docroot, "cgi-bin"), { recursive: true });
 		fs.mkdirSync(this.globals.state_dir, { mode: 0o700 });
@@ -208,6 +220,8 @@ class Bed {
 		if (this.front !== "lighttpd" && this.front !== "nginx")
 			return;
 		const argv = [AGENTCGI, "serve"];
+		if (this.activated)
+			argv.unshift("perl", "-e", AS_SYSTEMD, this.socket);
 		if (this.listenArgument)
 			argv.push("--listen", `unix:${this.socket}`);
 		if (!this.noFile)
@@ -319,7 +333,8 @@ class Bed {
  * options: front (of FRONTS), globals and agents (keys of the configuration;
  * an agent gets arn, qualifier and endpoint unless given), env, noFile (no
  * configuration at all: noFile(upstream) returns the environment),
- * listenArgument (the address on the command line, too), upstream (one that
+ * listenArgument (the address on the command line, too), activated (the
+ * socket is passed as systemd does), upstream (one that
  * runs already) or upstreamOptions.
  */
 export async function startBed(options = {}) {

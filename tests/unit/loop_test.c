@@ -321,20 +321,31 @@ TEST(what_callbacks_brought_is_settled_before_sleep)
 	finish();
 }
 
+static char worked; /* the thread's, until its work is done */
+
 static void on_work(void *ctx)
 {
 	sigset_t set;
 
 	(void)ctx;
 	(void)pthread_sigmask(SIG_SETMASK, NULL, &set);
-	call(sigismember(&set, SIGUSR1) == 1 ? 'w' : '?');
+	worked = sigismember(&set, SIGUSR1) == 1 ? 'w' : '?';
+}
+
+static void on_worked(void *ctx)
+{
+	call(worked);
+	if (ctx != NULL)
+		on_name(ctx);
+	else
+		on_stop(NULL);
 }
 
 TEST(work_is_done_elsewhere_and_told_here)
 {
 	begin();
 	loop_set_after(loop, on_after, NULL);
-	CHECK(loop_work(loop, on_work, on_stop, NULL) == STATUS_OK);
+	CHECK(loop_work(loop, on_work, on_worked, NULL) == STATUS_OK);
 	loop_run(loop);
 	CHECK(strncmp(calls, "w", 1) == 0 && strchr(calls, '.') != NULL);
 	CHECK(strchr(calls, '?') == NULL && strchr(calls, '!') == NULL);
@@ -344,7 +355,7 @@ TEST(work_is_done_elsewhere_and_told_here)
 TEST(work_is_finished_when_the_loop_is_freed)
 {
 	begin();
-	CHECK(loop_work(loop, on_work, on_name, b) == STATUS_OK);
+	CHECK(loop_work(loop, on_work, on_worked, b) == STATUS_OK);
 	finish();
 	CHECK(was("wb"));
 }

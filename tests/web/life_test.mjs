@@ -28,6 +28,14 @@ const qualifierOf = async (bed) => {
 	return (await bed.upstream.requests()).at(-1).query.qualifier;
 };
 
+test("a socket passed by systemd, on descriptor 3", async () => {
+	// The file names another address, so only the one passed can answer.
+	const bed = await startBed({ activated: true,
+		globals: { listen: "unix:/nowhere/to/be/found.sock" } });
+	assertStream(await bed.answer("hi"));
+	await bed.stop();
+});
+
 for (const front of SERVICES) {
 	test(`${front}: SIGHUP brings the new settings, running streams go on`, async () => {
 		const bed = await startBed({ front });
