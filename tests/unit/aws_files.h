@@ -22,7 +22,7 @@ enum {
 static struct {
 	const char *name, *value;
 } variables[MAX_VARIABLES];
-static char directory[] = "/tmp/aws_files.XXXXXX";
+static char directory[] = P_tmpdir "/aws_files.XXXXXX";
 static char dot_aws[128], home_file[128];
 static char config_file[128], credentials_file[128];
 static char log_text[8192];

@@ -383,7 +383,7 @@ static void write_file(const char *path, const char *text, mode_t mode)
 
 TEST(a_file_is_read_if_only_its_owner_could_write_it)
 {
-	char dir[] = "/tmp/config_testXXXXXX", path[64];
+	char dir[] = P_tmpdir "/config_testXXXXXX", path[64];
 	struct config *c;
 	struct config_error error;
 
@@ -470,7 +470,7 @@ TEST(the_last_to_let_go_frees)
 
 TEST(without_memory_it_says_so_and_leaks_nothing)
 {
-	char path[] = "/tmp/config_testXXXXXX";
+	char path[] = P_tmpdir "/config_testXXXXXX";
 	int fd = mkstemp(path);
 	struct config *c;
 	struct config_error error;

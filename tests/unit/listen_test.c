@@ -13,7 +13,7 @@
 #include "fake_log.h"
 #include "tap.h"
 
-static char directory[] = "/tmp/listen_test.XXXXXX";
+static char directory[] = P_tmpdir "/listen_test.XXXXXX";
 static char path[100], address[120];
 
 /* A name of its own for each test. */

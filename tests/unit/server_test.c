@@ -15,7 +15,7 @@
 
 /* The web server is a thread that speaks to a socket of ours; when it is
  * through, it says so on a pipe, and the loop stops. */
-static char directory[] = "/tmp/server_test.XXXXXX";
+static char directory[] = P_tmpdir "/server_test.XXXXXX";
 
 static struct loop *loop;
 static struct server *server;
