@@ -224,24 +224,38 @@ static void on_finished(void *ctx, struct gateway *gateway, bool left)
 	server_finish(service->server, gateway, left);
 }
 
+static const struct {
+	int signal;
+	loop_callback *callback;
+} signals[] = {
+    {SIGTERM, on_terminate},
+    {SIGINT, on_terminate},
+    {SIGUSR1, on_terminate}, /* what libfcgi takes for "finish" */
+    {SIGHUP, on_hangup},
+};
+
+enum { SIGNALS = sizeof signals / sizeof signals[0] };
+
+/* Hold our signals back, or let them come. */
+static void mask_signals(int how)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	for (size_t i = 0; i < SIGNALS; i++)
+		(void)sigaddset(&set, signals[i].signal);
+	(void)sigprocmask(how, &set, NULL);
+}
+
 static enum status add_signals(struct service *service)
 {
-	static const struct {
-		int signal;
-		loop_callback *callback;
-	} wanted[] = {
-	    {SIGTERM, on_terminate},
-	    {SIGINT, on_terminate},
-	    {SIGUSR1, on_terminate}, /* what libfcgi takes for "finish" */
-	    {SIGHUP, on_hangup},
-	};
-
 	(void)signal(SIGPIPE, SIG_IGN);
-	for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
-		if (loop_on_signal(service->loop, wanted[i].signal,
-			wanted[i].callback, service) != STATUS_OK)
+	for (size_t i = 0; i < SIGNALS; i++) {
+		if (loop_on_signal(service->loop, signals[i].signal,
+			signals[i].callback, service) != STATUS_OK)
 			return STATUS_NO_MEMORY;
 	}
+	mask_signals(SIG_UNBLOCK);
 	return STATUS_OK;
 }
 
@@ -274,6 +288,8 @@ static enum status set_up(struct service *service, struct config *config)
 	};
 	struct trust trust;
 
+	/* libfcgi's handlers would swallow what comes before ours are there. */
+	mask_signals(SIG_BLOCK);
 	/* The authorities are read once, and so outlive what names them. */
 	service->trusted = config == NULL ? NULL : config_ref(config);
 	trust = trust_find(

@@ -29,9 +29,10 @@ const VARIABLES = {
 
 /* One request by hand.  Resolves to {status, head, body, code, drained}:
  * drained is whether all of its input was taken. */
-async function request({ args = [], env = {}, body = "", cwd } = {}) {
+async function request({ via = [], args = [], env = {}, body = "", cwd } = {}) {
 	const dir = cwd ?? temporary();
-	const child = spawn(AGENTCGI, args, { cwd: dir, env: cleanEnvironment(dir, {
+	const [program, ...rest] = [...via, AGENTCGI, ...args];
+	const child = spawn(program, rest, { cwd: dir, env: cleanEnvironment(dir, {
 		...VARIABLES,
 		CONTENT_LENGTH: String(Buffer.byteLength(body)),
 		AGENT_RUNTIME_ARN: ARN,
@@ -75,6 +76,16 @@ test("by hand: at least 8 KiB of comment before the first event", async () => {
 	assert.match(done.body, /^:/);
 	assert.ok(done.body.indexOf("event:") >= 8192, String(done.body.indexOf("event:")));
 });
+
+// A signal that is blocked and pending from the start stands for one that
+// comes while the program sets itself up.
+test("SIGTERM before the request is read is not lost", async () => {
+	const pending = `use POSIX; sigprocmask(SIG_BLOCK, POSIX::SigSet->new(SIGTERM));
+		kill TERM => $$; exec { $ARGV[0] } @ARGV;`;
+	const done = await request({ via: ["perl", "-e", pending],
+		body: '{"prompt":"[[silence]]"}' });
+	assert.equal(done.code, 0, done.text);
+}, { limit: 60_000 });
 
 test("the command line is ignored", async () => {
 	for (const args of [["--version"], ["-t"], ["--help"], ["check"], ["--dump-config"],
