@@ -234,7 +234,9 @@ static const struct {
     {SIGHUP, on_hangup},
 };
 
-enum { SIGNALS = sizeof signals / sizeof signals[0] };
+enum {
+	SIGNALS = sizeof signals / sizeof signals[0]
+};
 
 /* Hold our signals back, or let them come. */
 static void mask_signals(int how)
