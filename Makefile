@@ -152,7 +152,7 @@ lint: ## what a machine can say about the sources
 
 check: ## all that CI does: lint, tests, sanitizers, the other compiler
 	@packaging/install-deps build run test
-	+@tests/run lint unit fuzz web browser asan tsan clang
+	+@tests/run lint unit fuzz web browser asan clang
 
 fuzz: ## explore each parser for FUZZ_SECONDS=30 (clang)
 	+@$(MAKE) CC=clang SANITIZE=address,undefined,fuzzer-no-link \

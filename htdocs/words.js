@@ -1,6 +1,6 @@
 /*
- * words: what the page says, in the first of the reader's languages that it
- * knows, else in English.
+ * words: what the pages say, in the first of the reader's languages that
+ * they know, else in English.
  */
 const WORDS = {
 	en: {
@@ -25,6 +25,7 @@ const WORDS = {
 		refused: (status) => `The server refused: status ${status}.`,
 		retryAfter: (seconds) => `Try again in ${seconds} s.`,
 		request: "Request",
+		toSelftest: "Does this server stream? Self-test",
 		codes: {}, /* the server's own sentence is English */
 	},
 	ja: {
@@ -49,6 +50,7 @@ const WORDS = {
 		refused: (status) => `サーバーに拒否されました (${status})。`,
 		retryAfter: (seconds) => `${seconds} 秒後にもう一度お試しください。`,
 		request: "リクエスト",
+		toSelftest: "ストリーミングの自己診断",
 		codes: {
 			bad_request: "送信内容が正しくありません。",
 			unauthorised: "ログインが必要です。",

@@ -121,12 +121,15 @@ static void begin_stream(struct answer *answer)
 	struct buf *data = &answer->shared->data;
 	struct buf *out = fresh(answer);
 
-	buf_clear(data);
-	buf_add_char(data, '{');
-	add_ids(data, answer);
-	buf_add_char(data, '}');
 	frame_add_hello(out, gateway_is_cgi(answer->reply.gateway));
-	frame_add_named(out, "session", buf_slice(data), answer->run_id, 1);
+	if (answer->session_id[0] != '\0') {
+		buf_clear(data);
+		buf_add_char(data, '{');
+		add_ids(data, answer);
+		buf_add_char(data, '}');
+		frame_add_named(
+		    out, "session", buf_slice(data), answer->run_id, 1);
+	}
 	put_scratch(answer);
 }
 

@@ -29,8 +29,10 @@ struct answer_shared {
 struct answer_options {
 	struct reply reply; /* copied; its gateway is borrowed */
 	enum request_answer form;
-	const char *session_id, *run_id; /* copied: up to 100 and 16 bytes */
-	bool incremental;                /* send Incremental: ?1 */
+	/* Copied: up to 100 and 16 bytes.  Without a session id no session
+	 * is told. */
+	const char *session_id, *run_id;
+	bool incremental; /* send Incremental: ?1 */
 };
 
 struct answer {

@@ -31,7 +31,7 @@ struct client {
 	struct answer answer;
 	struct loop_timer *timer;
 	uint64_t written_ms; /* when something last went out */
-	uint64_t keepalive_ms;
+	uint64_t keepalive_ms, header_wait_ms;
 	bool dirty, ended, full;
 };
 
@@ -222,6 +222,7 @@ struct client *client_new(struct client_shared *group,
 	client->callbacks = callbacks;
 	client->ctx = ctx;
 	client->keepalive_ms = options->keepalive_ms;
+	client->header_wait_ms = options->header_wait_ms;
 	answer_init(&client->answer, &options->answer, &group->shared);
 	if (!set_up(client, options)) {
 		free_client(client);
@@ -233,8 +234,14 @@ struct client *client_new(struct client_shared *group,
 
 void client_begin(struct client *client)
 {
+	bool begun = client->answer.begun;
+
 	answer_begin(&client->answer);
 	touch(client);
+	/* The timer runs until header_wait: too late for a first keepalive. */
+	if (!begun && client->answer.begun &&
+	    client->keepalive_ms < client->header_wait_ms)
+		loop_timer_start(client->timer, client->keepalive_ms);
 }
 
 void client_event(struct client *client, const struct decode_event *event,

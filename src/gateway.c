@@ -2,25 +2,26 @@
 
 #include <errno.h>
 #include <fcgiapp.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "arena.h"
 #include "buf.h"
 #include "cgi.h"
+#include "intake.h"
 #include "log.h"
 #include "record.h"
 #include "table.h"
 
 enum {
-	/* What a peek looks at.  A request up to this size is read without a
-	 * thread: a prompt of 60 KB and its headers. */
-	PEEK_LEN = 65536,
+	/* Read at once, and what a request may bring before others have their
+	 * turn. */
+	PIECE = 64 << 10,
+	TURN = 16 * PIECE,
 	/* Output memory that a stream keeps between two events. */
 	OUT_KEEP = 2048,
 	/* Body thrown away to be able to answer, then enough. */
@@ -32,21 +33,32 @@ struct gateway {
 	struct loop_watch *watch;
 	int fd; /* FastCGI connection, or CGI's output; -1 once closed */
 	bool cgi, keep, failed;
-	bool waits; /* gateway_read may block, in another thread */
-	bool early; /* the web server has sent something out of turn */
+	bool coming; /* a request, in part */
+	bool early;  /* the web server has sent something out of turn */
 	struct arena arena;
 	struct table params;
-	struct buf body;
+	struct intake intake; /* what came; its body is the request's */
 	struct buf out;
 	size_t sent;          /* bytes at the front of out that are gone */
 	struct record record; /* frames what goes into out */
 };
 
+/* libfcgi reads from descriptors only: the records of one request after the
+ * other pass through this file, in memory. */
+static int passage = -1;
+
+static bool open_passage(void)
+{
+	if (passage < 0)
+		passage = memfd_create("agentcgi", MFD_CLOEXEC);
+	return passage >= 0;
+}
+
 enum status gateway_init(void)
 {
 	/* libfcgi would wait 2 s for a peer's close, in our loop. */
 	if (setenv("LIBFCGI_OS_CLOSE_POLL_TIMEOUT", "0", 1) != 0 ||
-	    FCGX_Init() != 0)
+	    FCGX_Init() != 0 || !open_passage())
 		return STATUS_NO_MEMORY;
 	return STATUS_OK;
 }
@@ -87,7 +99,7 @@ void gateway_close(struct gateway *gateway)
 {
 	if (gateway == NULL)
 		return;
-	gateway_unwatch(gateway);
+	loop_watch_free(gateway->watch);
 	(void)close(gateway->fd); /* -1 is fine */
 	gateway_forget(gateway);
 	buf_free(&gateway->out);
@@ -96,141 +108,134 @@ void gateway_close(struct gateway *gateway)
 
 /* ---- what comes in ---- */
 
-/* Whether the peer has shut down its side, so that a part will stay one. */
-static bool says_no_more(int fd)
+/* Parameters from records that are all there: this does not block.  libfcgi
+ * closes what it is given when it finds them broken. */
+static enum status read_params(struct gateway *gateway)
 {
-	struct pollfd state = {.fd = fd, .events = POLLRDHUP};
-
-	return poll(&state, 1, 0) > 0 &&
-	    (state.revents & (POLLRDHUP | POLLERR | POLLHUP)) != 0;
-}
-
-enum status gateway_peek(struct gateway *gateway, bool *begun)
-{
-	static char bytes[PEEK_LEN]; /* the loop's thread only */
-	ssize_t n =
-	    recv(gateway->fd, bytes, sizeof bytes, MSG_PEEK | MSG_DONTWAIT);
-	enum status status;
-
-	*begun = n > 0;
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return STATUS_MORE;
-	if (n <= 0)
-		return STATUS_CLIENT_GONE;
-	status = record_scan((struct slice){.ptr = bytes, .len = (size_t)n});
-	if (status != STATUS_MORE)
-		return status;
-	if (n == sizeof bytes)
-		return STATUS_TOO_LARGE;
-	return says_no_more(gateway->fd) ? STATUS_CLIENT_GONE : STATUS_MORE;
-}
-
-void gateway_set_wait(struct gateway *gateway, unsigned wait_ms)
-{
-	struct timeval wait = {
-	    .tv_sec = wait_ms / 1000,
-	    .tv_usec = (suseconds_t)(wait_ms % 1000) * 1000,
-	};
-
-	int flags = fcntl(gateway->fd, F_GETFL);
-
-	gateway->waits = true;
-	if (flags >= 0)
-		(void)fcntl(gateway->fd, F_SETFL, flags & ~O_NONBLOCK);
-	(void)setsockopt(
-	    gateway->fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
-}
-
-void gateway_interrupt(struct gateway *gateway)
-{
-	(void)shutdown(gateway->fd, SHUT_RD);
-}
-
-/* Read from whatever source until its end; what goes beyond the body's
- * ceiling is thrown away.  next returns 0 at the end, -1 on failure. */
-static enum status read_body(struct gateway *gateway,
-    int (*next)(void *source, char *bytes, int size), void *source)
-{
-	char bytes[8192];
-	size_t total = 0;
-	int n;
-
-	while ((n = next(source, bytes, sizeof bytes)) > 0) {
-		buf_add(&gateway->body,
-		    (struct slice){.ptr = bytes, .len = (size_t)n});
-		total += (size_t)n;
-		if (total > DRAIN_MAX)
-			return STATUS_TOO_LARGE;
-	}
-	if (n < 0)
-		return STATUS_REQUEST_CUT;
-	return buf_status(&gateway->body);
-}
-
-static int next_fcgi(void *source, char *bytes, int size)
-{
-	FCGX_Stream *in = source;
-	int n = FCGX_GetStr(bytes, size, in);
-
-	return n == 0 && FCGX_GetError(in) != 0 ? -1 : n;
-}
-
-static enum status read_fcgi(struct gateway *gateway)
-{
+	struct slice head = intake_head(&gateway->intake);
 	FCGX_Request request;
 	enum status status;
 
-	int fd = gateway->fd;
-
-	/* libfcgi closes what it is given when the request is broken.  While
-	 * it runs in another thread, ours is the loop's to close. */
-	if (gateway->waits)
-		fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (head.ptr == NULL || !open_passage() ||
+	    pwrite(passage, head.ptr, head.len, 0) != (ssize_t)head.len ||
+	    lseek(passage, 0, SEEK_SET) != 0)
+		return STATUS_CLIENT_GONE;
+	buf_free(&gateway->intake.head);
 	/* ipcFd and keepConnection are "don't use" in fcgiapp.h, but there is
-	 * no other way to hand it a connection.  With keepConnection it does
+	 * no other way to hand it a descriptor.  With keepConnection it does
 	 * not close what it believes to be the previous one; detached keeps
 	 * it from lingering when it closes on an error, which it does before
 	 * it tries, in vain, to accept another on socket -1. */
 	(void)FCGX_InitRequest(&request, -1, 0);
-	request.ipcFd = fd;
+	request.ipcFd = passage;
 	request.keepConnection = 1;
 	request.detached = 1;
-	if (fd < 0 || FCGX_Accept_r(&request) != 0) {
-		if (!gateway->waits)
-			gateway->fd = -1; /* closed */
+	if (FCGX_Accept_r(&request) != 0) {
+		passage = -1; /* closed */
 		return STATUS_CLIENT_GONE;
 	}
 	gateway->record.id = (unsigned)request.requestId;
 	gateway->keep = request.keepConnection != 0;
 	status =
 	    table_add_pairs(&gateway->params, &gateway->arena, request.envp);
-	if (status == STATUS_OK)
-		status = read_body(gateway, next_fcgi, request.in);
-	gateway->keep &= status == STATUS_OK;
 	FCGX_Free(&request, 0);
-	if (gateway->waits)
-		(void)close(fd);
 	return status;
 }
 
-static enum status read_cgi(struct gateway *gateway)
+/* With what has come of the body, or failed to. */
+static enum status complete(struct gateway *gateway, enum status body)
+{
+	enum status status = read_params(gateway);
+
+	gateway->coming = false;
+	if (status == STATUS_OK)
+		status = body;
+	gateway->keep &= status == STATUS_OK;
+	return status;
+}
+
+enum status gateway_cut(struct gateway *gateway)
+{
+	if (!gateway->coming || !gateway->intake.params)
+		return STATUS_CLIENT_GONE;
+	return complete(gateway, STATUS_REQUEST_CUT);
+}
+
+static enum status take(struct gateway *gateway, struct slice bytes)
+{
+	enum status status = intake_add(&gateway->intake, &bytes);
+
+	if (status == STATUS_OK && record_is_abort(bytes))
+		return STATUS_CLIENT_GONE;
+	if (status == STATUS_OK) {
+		status = complete(gateway, buf_status(&gateway->intake.body));
+		/* No web server sends a request before the last answer. */
+		gateway->keep &= bytes.len == 0;
+	} else if (gateway->intake.body_len > DRAIN_MAX) {
+		status = complete(gateway, STATUS_TOO_LARGE);
+	}
+	return status;
+}
+
+static enum status read_fcgi(struct gateway *gateway, size_t max_body)
+{
+	static char bytes[PIECE];
+	enum status status = STATUS_MORE;
+
+	for (size_t n = 0; n < TURN && status == STATUS_MORE; n += PIECE) {
+		ssize_t len = recv(gateway->fd, bytes, PIECE, MSG_DONTWAIT);
+
+		if (len < 0)
+			return errno == EAGAIN || errno == EINTR
+			    ? STATUS_MORE
+			    : STATUS_CLIENT_GONE;
+		if (len == 0)
+			return gateway_cut(gateway);
+		if (!gateway->coming)
+			intake_init(&gateway->intake, max_body);
+		gateway->coming = true;
+		status = take(
+		    gateway, (struct slice){.ptr = bytes, .len = (size_t)len});
+		if (len < PIECE)
+			break;
+	}
+	return status;
+}
+
+static enum status read_cgi(struct gateway *gateway, size_t max_body)
 {
 	extern char **environ;
+	char bytes[8192];
 	struct cgi_input input;
+	struct buf *body = &gateway->intake.body;
+	size_t total = 0;
+	int n;
 	enum status status =
 	    table_add_pairs(&gateway->params, &gateway->arena, environ);
 
 	if (status != STATUS_OK)
 		return status;
+	intake_init(&gateway->intake, max_body);
 	cgi_input_init(&input, STDIN_FILENO, &gateway->params);
-	return read_body(gateway, cgi_input_next, &input);
+	while ((n = cgi_input_next(&input, bytes, sizeof bytes)) > 0) {
+		buf_add(body, (struct slice){.ptr = bytes, .len = (size_t)n});
+		total += (size_t)n;
+		if (total > DRAIN_MAX)
+			return STATUS_TOO_LARGE;
+	}
+	return n < 0 ? STATUS_REQUEST_CUT : buf_status(body);
 }
 
 enum status gateway_read(struct gateway *gateway, size_t max_body)
 {
-	buf_init(&gateway->body, max_body);
 	gateway->early = false;
-	return gateway->cgi ? read_cgi(gateway) : read_fcgi(gateway);
+	return gateway->cgi ? read_cgi(gateway, max_body)
+			    : read_fcgi(gateway, max_body);
+}
+
+bool gateway_begun(const struct gateway *gateway)
+{
+	return gateway->coming;
 }
 
 const struct table *gateway_params(const struct gateway *gateway)
@@ -240,14 +245,15 @@ const struct table *gateway_params(const struct gateway *gateway)
 
 struct slice gateway_body(const struct gateway *gateway)
 {
-	return buf_slice(&gateway->body);
+	return buf_slice(&gateway->intake.body);
 }
 
 void gateway_forget(struct gateway *gateway)
 {
 	arena_free(&gateway->arena);
 	gateway->params = (struct table){0};
-	buf_free(&gateway->body);
+	intake_free(&gateway->intake);
+	gateway->coming = false;
 }
 
 bool gateway_is_cgi(const struct gateway *gateway)
@@ -340,7 +346,7 @@ void gateway_end(struct gateway *gateway)
 
 bool gateway_kept(const struct gateway *gateway)
 {
-	return gateway->keep && !gateway->failed;
+	return gateway->keep && !gateway->failed && !gateway->early;
 }
 
 /* ---- watching ---- */
@@ -356,12 +362,6 @@ bool gateway_watch(struct gateway *gateway, loop_watch_callback *callback,
 	loop_watch_redirect(gateway->watch, callback, ctx);
 	loop_watch_set(gateway->watch, events);
 	return true;
-}
-
-void gateway_unwatch(struct gateway *gateway)
-{
-	loop_watch_free(gateway->watch);
-	gateway->watch = NULL;
 }
 
 void gateway_watch_set(struct gateway *gateway, unsigned events)

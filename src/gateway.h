@@ -2,12 +2,10 @@
  * gateway: a connection from the web server, and the request on it; the only
  * file that knows libfcgi, and CGI's descriptors.
  *
- * libfcgi reads requests, and is then let go of: it blocks, and it keeps
- * 18 KB per request.  What goes out is framed here (FastCGI STDOUT records,
- * 8 bytes before up to 65,528) and sent without ever blocking.
- *
- * A gateway is used by one thread at a time.  gateway_read may block, unless
- * gateway_peek has just said STATUS_OK; all else never does.
+ * libfcgi reads the parameters of requests that are there in whole, and is
+ * then let go of: it blocks, and it keeps 18 KB per request.  What goes out
+ * is framed here (FastCGI STDOUT records, 8 bytes before up to 65,528) and
+ * sent without ever blocking.
  *
  * https://fastcgi-archives.github.io/FastCGI_Specification.html, RFC 3875
  */
@@ -46,24 +44,19 @@ MUST_CHECK struct gateway *gateway_open_cgi(struct loop *loop);
 /* Close the connection.  NULL is fine. */
 void gateway_close(struct gateway *gateway);
 
-/* Look at what has arrived, without taking it.  STATUS_OK: a whole request,
- * so that gateway_read will not block.  STATUS_MORE: nothing or a part;
- * *begun tells which.  STATUS_TOO_LARGE: more than can be looked at.
- * STATUS_CLIENT_GONE: closed, or no FastCGI at all. */
-MUST_CHECK enum status gateway_peek(struct gateway *gateway, bool *begun);
-
-/* Before gateway_read may block, in another thread: each wait of it ends
- * after this time. */
-void gateway_set_wait(struct gateway *gateway, unsigned wait_ms);
-
-/* Read a request to its end.  A body above max_body is read too, and thrown
+/* Read what has arrived of a request.  STATUS_MORE: that is not all of it;
+ * again when more has come.  A body above max_body is read too, and thrown
  * away: STATUS_TOO_LARGE, also for parameters that are; STATUS_REQUEST_CUT:
- * the body broke off or stopped coming.  These can be answered.
- * STATUS_CLIENT_GONE: nobody to answer. */
+ * the body broke off.  These can be answered.  STATUS_CLIENT_GONE: nobody to
+ * answer, or no FastCGI.  Blocks only in CGI, where it reads to the end. */
 MUST_CHECK enum status gateway_read(struct gateway *gateway, size_t max_body);
 
-/* End a gateway_read of another thread as soon as possible. */
-void gateway_interrupt(struct gateway *gateway);
+/* Whether a part has come, and the rest is missing. */
+bool gateway_begun(const struct gateway *gateway);
+
+/* The rest will not be waited for: STATUS_REQUEST_CUT, or STATUS_CLIENT_GONE
+ * if not even the parameters have come. */
+MUST_CHECK enum status gateway_cut(struct gateway *gateway);
 
 /* What was read; borrowed until gateway_forget. */
 const struct table *gateway_params(const struct gateway *gateway);
@@ -95,9 +88,6 @@ bool gateway_kept(const struct gateway *gateway);
  * be watched, which is so for files: they are always ready. */
 MUST_CHECK bool gateway_watch(struct gateway *gateway,
     loop_watch_callback *callback, void *ctx, unsigned events);
-
-/* Watch no more: before another thread reads, which may close. */
-void gateway_unwatch(struct gateway *gateway);
 
 /* Watch for other events. */
 void gateway_watch_set(struct gateway *gateway, unsigned events);

@@ -56,8 +56,9 @@ struct http_callbacks {
 	 * after http_resume, and nothing is read meanwhile. */
 	enum status (*body)(void *ctx, struct slice bytes);
 	/* STATUS_OK: the whole answer came.  STATUS_UPSTREAM_UNREACHABLE,
-	 * STATUS_UPSTREAM_TIMEOUT (connecting), STATUS_UPSTREAM_CUT,
-	 * STATUS_UPSTREAM_ERROR, STATUS_NO_MEMORY: logged. */
+	 * STATUS_UPSTREAM_UNTRUSTED (TLS), STATUS_UPSTREAM_TIMEOUT
+	 * (connecting), STATUS_UPSTREAM_CUT, STATUS_UPSTREAM_ERROR,
+	 * STATUS_NO_MEMORY: logged. */
 	void (*end)(void *ctx, enum status status);
 };
 

@@ -1,7 +1,5 @@
 #include "loop.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <uv.h>
 
@@ -28,12 +26,6 @@ struct loop_timer {
 struct loop_signal {
 	uv_signal_t uv;
 	loop_callback *callback;
-	void *ctx;
-};
-
-struct loop_job {
-	uv_work_t uv;
-	loop_callback *work, *done;
 	void *ctx;
 };
 
@@ -248,45 +240,6 @@ enum status loop_on_signal(
 	sig->ctx = ctx;
 	if (uv_signal_start(&sig->uv, on_signal, signum) != 0) {
 		uv_close((uv_handle_t *)&sig->uv, free_handle);
-		return STATUS_NO_MEMORY;
-	}
-	return STATUS_OK;
-}
-
-static void on_work(uv_work_t *work)
-{
-	struct loop_job *job = (struct loop_job *)work;
-	sigset_t all;
-
-	/* A signal would end a blocking read of libfcgi with EINTR, which it
-	 * takes for a broken connection. */
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_BLOCK, &all, NULL);
-	job->work(job->ctx);
-}
-
-static void on_work_done(uv_work_t *work, int status)
-{
-	struct loop_job *job = (struct loop_job *)work;
-
-	(void)status;
-	job->done(job->ctx);
-	settle(work->loop->data);
-	free(job);
-}
-
-enum status loop_work(
-    struct loop *loop, loop_callback *work, loop_callback *done, void *ctx)
-{
-	struct loop_job *job = calloc(1, sizeof *job);
-
-	if (job == NULL)
-		return STATUS_NO_MEMORY;
-	job->work = work;
-	job->done = done;
-	job->ctx = ctx;
-	if (uv_queue_work(&loop->uv, &job->uv, on_work, on_work_done) != 0) {
-		free(job);
 		return STATUS_NO_MEMORY;
 	}
 	return STATUS_OK;

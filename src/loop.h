@@ -71,9 +71,4 @@ void loop_timer_free(struct loop_timer *timer);
 MUST_CHECK enum status loop_on_signal(
     struct loop *loop, int signal, loop_callback *callback, void *ctx);
 
-/* Run work(ctx) in a thread that has all signals blocked, then done(ctx) in
- * the loop.  Both run even if the loop is busy stopping. */
-MUST_CHECK enum status loop_work(
-    struct loop *loop, loop_callback *work, loop_callback *done, void *ctx);
-
 #endif

@@ -11,6 +11,7 @@
 #include "http.h"
 #include "listen.h"
 #include "options.h"
+#include "probe.h"
 #include "service.h"
 
 static int print(const char *text)
@@ -45,7 +46,7 @@ static int show_config(const struct options *options)
 	buf_init(&text, 1 << 20);
 	if (options->command == COMMAND_TEST) {
 		(void)fprintf(stderr, "agentcgi: configuration %s is good\n",
-		    path == NULL ? "(the env_get alone)" : path);
+		    path == NULL ? "(the environment alone)" : path);
 	} else {
 		config_dump(config, &text);
 		result =
@@ -132,6 +133,10 @@ int main(int argc, char *argv[])
 		if (options.listen == NULL)
 			return wrong_use("demo-agent without --listen");
 		return demo_run(options.listen);
+	case COMMAND_SELFTEST:
+		if (options.url == NULL)
+			return wrong_use("selftest without a URL");
+		return probe_run(options.url);
 	case COMMAND_TEST:
 	case COMMAND_DUMP_CONFIG:
 		return show_config(&options);

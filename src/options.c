@@ -13,6 +13,10 @@ static const char help[] =
     "        the same, started by a web server with a listening socket on\n"
     "        descriptor 0; or one CGI request, then the command line is\n"
     "        ignored\n"
+    "  agentcgi selftest URL\n"
+    "        ask the agentcgi that is mounted at URL, such as\n"
+    "        https://example.org/api/, whether its answers stream through\n"
+    "        its web server; if not, say what mends it\n"
     "  agentcgi demo-agent --listen ADDRESS\n"
     "        a stand-in for AgentCore, as a FastCGI program, for trying\n"
     "        things without AWS\n"
@@ -43,6 +47,7 @@ static const struct {
 	enum options_command command;
 } commands[] = {
     {"serve", COMMAND_SERVE},
+    {"selftest", COMMAND_SELFTEST},
     {"demo-agent", COMMAND_DEMO_AGENT},
     {"-t", COMMAND_TEST},
     {"--dump-config", COMMAND_DUMP_CONFIG},
@@ -65,6 +70,15 @@ static const char **value_of(struct options *options, const char *word)
 	if (is(word, "-l", "--listen"))
 		return &options->listen;
 	return NULL;
+}
+
+static bool set_url(struct options *options, const char *word)
+{
+	if (options->command != COMMAND_SELFTEST || options->url != NULL ||
+	    word[0] == '-')
+		return false;
+	options->url = word;
+	return true;
 }
 
 static bool set_command(struct options *options, const char *word)
@@ -96,7 +110,8 @@ enum status options_parse(struct options *options, int argc, char *const argv[],
 
 		*wrong = argv[i];
 		if (value == NULL) {
-			if (!set_command(options, argv[i]))
+			if (!set_url(options, argv[i]) &&
+			    !set_command(options, argv[i]))
 				return STATUS_BAD_REQUEST;
 			continue;
 		}

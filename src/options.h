@@ -14,6 +14,7 @@ enum options_command {
 	COMMAND_NONE, /* look at descriptor 0 */
 	COMMAND_CGI,
 	COMMAND_SERVE,
+	COMMAND_SELFTEST,
 	COMMAND_DEMO_AGENT,
 	COMMAND_TEST,        /* -t */
 	COMMAND_DUMP_CONFIG, /* --dump-config */
@@ -25,6 +26,7 @@ struct options {
 	enum options_command command;
 	const char *config; /* --config, or NULL */
 	const char *listen; /* --listen, or NULL */
+	const char *url;    /* of selftest, or NULL */
 };
 
 /* sysexits(3), as the contract has them. */

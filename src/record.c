@@ -5,36 +5,10 @@
 enum {
 	VERSION_1 = 1,
 	HEADER_LEN = 8,
-	TYPE_BEGIN_REQUEST = 1,
 	TYPE_ABORT_REQUEST = 2,
 	TYPE_END_REQUEST = 3,
-	TYPE_STDIN = 5,
 	TYPE_STDOUT = 6
 };
-
-enum status record_scan(struct slice bytes)
-{
-	int begun = -1; /* the id of the request */
-
-	while (bytes.len >= HEADER_LEN) {
-		const uint8_t *head = (const uint8_t *)bytes.ptr;
-		size_t len = (size_t)head[4] << 8 | head[5];
-
-		if (head[0] != VERSION_1)
-			return STATUS_CLIENT_GONE;
-		if (bytes.len < HEADER_LEN + len + head[6])
-			return STATUS_MORE;
-		if (head[1] == TYPE_BEGIN_REQUEST && begun < 0)
-			begun = head[2] << 8 | head[3];
-		if (head[1] == TYPE_STDIN && begun < 0)
-			return STATUS_CLIENT_GONE;
-		if (head[1] == TYPE_STDIN && len == 0 &&
-		    begun == (head[2] << 8 | head[3]))
-			return STATUS_OK;
-		bytes = slice_skip(bytes, HEADER_LEN + len + head[6]);
-	}
-	return STATUS_MORE;
-}
 
 bool record_is_abort(struct slice bytes)
 {

@@ -1,7 +1,6 @@
 /*
- * record: FastCGI records, as far as libfcgi cannot serve a stream that must
- * never block: telling whether a request has arrived whole, and framing what
- * goes out.  Pure.
+ * record: frames what goes out as FastCGI records, as libfcgi cannot do for
+ * a stream that must never block.  Pure.
  *
  * https://fastcgi-archives.github.io/FastCGI_Specification.html#S3.3
  *
@@ -28,11 +27,6 @@ struct record {
 	unsigned id;     /* FastCGI request id */
 	bool open;
 };
-
-/* STATUS_OK if bytes begin with all records of a request, up to the empty
- * STDIN that ends it; STATUS_MORE if that is still to come;
- * STATUS_CLIENT_GONE if this is no FastCGI. */
-MUST_CHECK enum status record_scan(struct slice bytes);
 
 /* Whether bytes begin with FCGI_ABORT_REQUEST. */
 bool record_is_abort(struct slice bytes);

@@ -14,6 +14,7 @@
 #include "reply.h"
 #include "request.h"
 #include "run.h"
+#include "selftest.h"
 #include "session.h"
 
 enum {
@@ -31,6 +32,7 @@ enum {
 struct relay {
 	struct config *config; /* NULL: unusable */
 	struct runs runs;
+	struct selftests selftests;
 	void (*finished)(void *ctx, struct gateway *gateway, bool left);
 	void (*idle)(void *ctx);
 	void *ctx;
@@ -74,6 +76,8 @@ struct relay *relay_new(const struct relay_options *options)
 		free(relay);
 		return NULL;
 	}
+	relay->selftests = (struct selftests){
+	    .loop = options->loop, .clients = relay->runs.clients};
 	return relay;
 }
 
@@ -107,6 +111,7 @@ void relay_drain(struct relay *relay)
 void relay_end_all(struct relay *relay)
 {
 	run_end_all(&relay->runs, STATUS_STOPPING);
+	selftest_end_all(&relay->selftests);
 }
 
 uint64_t relay_runs(const struct relay *relay)
@@ -158,8 +163,7 @@ static void health(struct exchange *exchange)
 	finish(exchange);
 }
 
-/* A reconnecting EventSource says which event it has: that never runs the
- * prompt again.  204 tells it to stay away. */
+/* 204 tells an EventSource to stay away. */
 static void no_more(struct exchange *exchange)
 {
 	reply_begin(&exchange->reply, 204, NULL);
@@ -185,6 +189,20 @@ static void head_only(struct exchange *exchange)
 	finish(exchange);
 }
 
+/* Answer what asks for no stream: HEAD, and a reconnecting EventSource, which
+ * says which event it has: that never runs the prompt again. */
+static bool answer_shortly(struct exchange *exchange)
+{
+	if (exchange->reply.head_only)
+		head_only(exchange);
+	else if (exchange->request.last_event_id.len > 0 &&
+	    slice_equal(exchange->request.method, SLICE("GET")))
+		no_more(exchange);
+	else
+		return false;
+	return true;
+}
+
 /* ---- runs ---- */
 
 static struct request_rules rules_of(const struct config *config)
@@ -196,11 +214,23 @@ static struct request_rules rules_of(const struct config *config)
 	};
 }
 
+static struct client_options client_of(const struct exchange *exchange)
+{
+	const struct config *config = exchange->relay->config;
+
+	return (struct client_options){
+	    .answer = {.reply = exchange->reply,
+		.form = exchange->request.answer,
+		.incremental = config->incremental},
+	    .keepalive_ms = config->keepalive_ms,
+	    .header_wait_ms = config->header_wait_ms,
+	};
+}
+
 static enum status start_run(
     struct exchange *exchange, const struct config_agent *agent)
 {
 	struct relay *relay = exchange->relay;
-	const struct config *config = relay->config;
 	char session_id[SESSION_MAX_LEN + 1];
 	struct run_request wanted = {
 	    .config = relay->config,
@@ -209,13 +239,7 @@ static enum status start_run(
 	    .request_id = exchange->reply.request_id,
 	    .payload = exchange->request.payload,
 	};
-	struct client_options options = {
-	    .answer = {.reply = exchange->reply,
-		.form = exchange->request.answer,
-		.incremental = config->incremental},
-	    .keepalive_ms = config->keepalive_ms,
-	    .header_wait_ms = config->header_wait_ms,
-	};
+	struct client_options options = client_of(exchange);
 
 	session_choose(session_id, exchange->request.session_id);
 	return run_start(&relay->runs, &wanted, &options);
@@ -245,15 +269,8 @@ static void invoke(struct exchange *exchange)
 		refuse(exchange, STATUS_NO_AGENT);
 		return;
 	}
-	if (exchange->reply.head_only) {
-		head_only(exchange);
+	if (answer_shortly(exchange))
 		return;
-	}
-	if (exchange->request.last_event_id.len > 0 &&
-	    slice_equal(exchange->request.method, SLICE("GET"))) {
-		no_more(exchange);
-		return;
-	}
 	status = request_parse_input(&exchange->request,
 	    gateway_params(gateway), gateway_body(gateway),
 	    agent->payload == PAYLOAD_PASSTHROUGH, &rules, &exchange->arena);
@@ -267,6 +284,26 @@ static void invoke(struct exchange *exchange)
 		gateway_forget(gateway); /* a stream may last an hour */
 }
 
+static void selftest(struct exchange *exchange)
+{
+	struct relay *relay = exchange->relay;
+	struct gateway *gateway = exchange->reply.gateway;
+	struct client_options options;
+	enum status status = STATUS_STOPPING;
+
+	exchange->request.answer = ANSWER_SSE; /* nothing else is measured */
+	if (answer_shortly(exchange))
+		return;
+	options = client_of(exchange);
+	if (!relay->draining)
+		status = selftest_start(
+		    &relay->selftests, &options, gateway_params(gateway));
+	if (status != STATUS_OK)
+		refuse(exchange, status);
+	else
+		gateway_forget(gateway);
+}
+
 /* ---- the story ---- */
 
 static void route(struct exchange *exchange)
@@ -278,10 +315,12 @@ static void route(struct exchange *exchange)
 	case ROUTE_HEALTH:
 		health(exchange);
 		return;
+	case ROUTE_SELFTEST:
+		selftest(exchange);
+		return;
 	case ROUTE_NONE:
 	case ROUTE_RUN:
 	case ROUTE_RUN_STOP:
-	case ROUTE_SELFTEST:
 	case ROUTE_METRICS:
 	case ROUTE_COMPLETIONS:
 	case ROUTE_MODELS:

@@ -53,13 +53,14 @@ void relay_handle(
 /* Refuse new runs from now on. */
 void relay_drain(struct relay *relay);
 
-/* End all runs with an error and done. */
+/* End all runs with an error and done, self-tests with done alone. */
 void relay_end_all(struct relay *relay);
 
 /* How many runs there are. */
 uint64_t relay_runs(const struct relay *relay);
 
-/* How many clients are not finished: at least one for each run. */
+/* How many clients are not finished: at least one for each run, and one for
+ * each self-test. */
 size_t relay_clients(const struct relay *relay);
 
 #endif

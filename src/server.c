@@ -13,13 +13,6 @@ enum {
 	 * and for the whole of it: web servers' own limits are 10 to 60 s. */
 	READ_WAIT_MS = 15000,
 	READ_TOTAL_MS = 120000,
-	/* A request that has come in part is looked at again after this, and
-	 * then ever less often. */
-	LOOK_FIRST_MS = 1,
-	LOOK_LAST_MS = 64,
-	/* Threads that read what is too large to be looked at; service.c has
-	 * libuv make as many. */
-	READERS_MAX = 32,
 	/* For the last bytes of an answer to a client that reads slowly. */
 	LINGER_MS = 60000
 };
@@ -28,7 +21,6 @@ enum phase {
 	PHASE_WAITING, /* for a request's first byte */
 	PHASE_PARKED,  /* the same, kept by the web server for later */
 	PHASE_COMING,  /* a part has come */
-	PHASE_READING, /* a thread has it */
 	PHASE_SENDING  /* the answer's last bytes */
 };
 
@@ -39,11 +31,7 @@ struct connection {
 	struct gateway *gateway;
 	struct loop_timer *timer;
 	enum phase phase;
-	uint64_t look_ms;  /* coming: until the next look */
 	uint64_t until_ms; /* coming: when patience ends */
-	enum status read;
-	size_t max_body;
-	bool interrupted;
 };
 
 struct server {
@@ -52,7 +40,6 @@ struct server {
 	struct acceptor *acceptor; /* NULL: nobody is let in */
 	struct connection *connections;
 	size_t busy;
-	size_t readers; /* connections a thread has */
 	bool draining;
 };
 
@@ -60,7 +47,6 @@ struct server {
 
 static void on_ready(void *ctx, unsigned events);
 static void on_timer(void *ctx);
-static void look(struct connection *connection);
 
 /* Forget the connection, not its gateway. */
 static void release(struct connection *connection)
@@ -119,104 +105,49 @@ static bool start_timer(struct connection *connection, uint64_t after_ms)
 	return true;
 }
 
-static void on_timer(void *ctx)
-{
-	struct connection *connection = ctx;
-
-	if (connection->phase == PHASE_READING) {
-		connection->interrupted = true;
-		gateway_interrupt(connection->gateway);
-	} else if (connection->phase == PHASE_COMING &&
-	    loop_now_ms(connection->server->loop) < connection->until_ms) {
-		look(connection);
-	} else {
-		drop(connection);
-	}
-}
-
 /* ---- reading ---- */
 
-static void handle(
-    struct server *server, struct gateway *gateway, enum status read)
-{
-	server->handler.handle(server->handler.ctx, gateway, read);
-}
-
-static void on_read_work(void *ctx)
-{
-	struct connection *connection = ctx;
-
-	gateway_set_wait(connection->gateway, READ_WAIT_MS);
-	connection->read =
-	    gateway_read(connection->gateway, connection->max_body);
-}
-
-static void on_read_done(void *ctx)
-{
-	struct connection *connection = ctx;
-	struct server *server = connection->server;
-	struct gateway *gateway = connection->gateway;
-	enum status read = connection->read;
-
-	server->readers--;
-	if (read == STATUS_CLIENT_GONE || connection->interrupted) {
-		drop(connection);
-		return;
-	}
-	release(connection);
-	handle(server, gateway, read);
-}
-
-static void read_in_thread(struct connection *connection)
-{
-	struct server *server = connection->server;
-
-	gateway_unwatch(connection->gateway);
-	if (connection->phase == PHASE_PARKED)
-		server->busy++;
-	connection->phase = PHASE_READING;
-	connection->max_body = server->handler.max_body(server->handler.ctx);
-	server->readers++;
-	if (start_timer(connection, READ_TOTAL_MS) &&
-	    loop_work(server->loop, on_read_work, on_read_done, connection) ==
-		STATUS_OK)
-		return;
-	server->readers--;
-	drop(connection);
-}
-
-/* A part has come.  To watch for more would wake us at once, for what is
- * there already. */
-static void look_again(struct connection *connection)
-{
-	if (connection->phase != PHASE_COMING) {
-		if (connection->phase == PHASE_PARKED)
-			connection->server->busy++;
-		connection->phase = PHASE_COMING;
-		connection->look_ms = LOOK_FIRST_MS;
-		connection->until_ms =
-		    loop_now_ms(connection->server->loop) + READ_TOTAL_MS;
-		gateway_unwatch(connection->gateway);
-	}
-	if (!start_timer(connection, connection->look_ms))
-		drop(connection);
-	else if (connection->look_ms < LOOK_LAST_MS)
-		connection->look_ms *= 2;
-}
-
-static void read_here(struct connection *connection)
+static void hand_over(struct connection *connection, enum status read)
 {
 	struct server *server = connection->server;
 	struct gateway *gateway = connection->gateway;
-	enum status read = gateway_read(
-	    gateway, server->handler.max_body(server->handler.ctx));
 
 	if (read == STATUS_CLIENT_GONE) {
 		drop(connection);
 		return;
 	}
 	release(connection);
-	handle(server, gateway, read);
+	server->handler.handle(server->handler.ctx, gateway, read);
+}
+
+static void on_timer(void *ctx)
+{
+	struct connection *connection = ctx;
+
+	if (connection->phase == PHASE_COMING)
+		hand_over(connection, gateway_cut(connection->gateway));
+	else
+		drop(connection);
+}
+
+static bool start_patience(struct connection *connection)
+{
+	struct server *server = connection->server;
+	uint64_t now_ms = loop_now_ms(server->loop), left_ms;
+
+	if (!gateway_begun(connection->gateway))
+		return connection->phase == PHASE_PARKED ||
+		    start_timer(connection, FIRST_BYTE_MS);
+	if (connection->phase != PHASE_COMING) {
+		if (connection->phase == PHASE_PARKED)
+			server->busy++;
+		connection->phase = PHASE_COMING;
+		connection->until_ms = now_ms + READ_TOTAL_MS;
+	}
+	left_ms =
+	    connection->until_ms > now_ms ? connection->until_ms - now_ms : 0;
+	return start_timer(
+	    connection, left_ms < READ_WAIT_MS ? left_ms : READ_WAIT_MS);
 }
 
 /* The same events as while an answer is given, so that a kept connection
@@ -225,26 +156,18 @@ static bool await_request(struct connection *connection)
 {
 	return gateway_watch(connection->gateway, on_ready, connection,
 		   gateway_watch_leave(connection->gateway)) &&
-	    (connection->phase == PHASE_PARKED ||
-		start_timer(connection, FIRST_BYTE_MS));
+	    start_patience(connection);
 }
 
-/* Read if something has come, else wait for it. */
-static void look(struct connection *connection)
+static void read_some(struct connection *connection)
 {
-	const struct server *server = connection->server;
-	bool begun;
-	enum status status = gateway_peek(connection->gateway, &begun);
+	struct server *server = connection->server;
+	enum status read = gateway_read(
+	    connection->gateway, server->handler.max_body(server->handler.ctx));
 
-	if (status == STATUS_OK)
-		read_here(connection);
-	else if (status == STATUS_MORE && !begun && await_request(connection))
-		return;
-	else if (status == STATUS_TOO_LARGE && server->readers < READERS_MAX)
-		read_in_thread(connection);
-	else if (begun && status != STATUS_CLIENT_GONE)
-		look_again(connection);
-	else
+	if (read != STATUS_MORE)
+		hand_over(connection, read);
+	else if (!await_request(connection))
 		drop(connection);
 }
 
@@ -278,7 +201,7 @@ static void on_ready(void *ctx, unsigned events)
 	if (connection->phase == PHASE_SENDING)
 		send_rest(connection);
 	else
-		look(connection);
+		read_some(connection);
 }
 
 void server_finish(struct server *server, struct gateway *gateway, bool left)
@@ -307,7 +230,7 @@ static void on_connection(void *ctx, int fd)
 		return;
 	connection = adopt(server, gateway, PHASE_WAITING);
 	if (connection != NULL)
-		look(connection);
+		read_some(connection);
 }
 
 enum status server_listen(struct server *server, int fd)
@@ -323,7 +246,7 @@ enum status server_cgi(struct server *server)
 
 	if (gateway == NULL)
 		return STATUS_NO_MEMORY;
-	handle(server, gateway,
+	server->handler.handle(server->handler.ctx, gateway,
 	    gateway_read(
 		gateway, server->handler.max_body(server->handler.ctx)));
 	return STATUS_OK;

@@ -2,11 +2,8 @@
  * server: connections from the web server: accepted, read, handed to a
  * handler, and kept or closed when their answer is complete.
  *
- * A request of up to 64 KiB is read in the loop once it has arrived whole,
- * which it nearly always has; a larger one is read by one of 32 threads, as
- * libfcgi waits for what is missing.  So a slow request delays nobody, and a
- * slow large one at most others that are large.  Silence is bounded by time
- * everywhere.
+ * A request is taken as it arrives and handled once it is whole, so that a
+ * slow one delays nobody.  Silence is bounded by time everywhere.
  */
 #ifndef SERVER_H
 #define SERVER_H

@@ -263,8 +263,7 @@ static enum status add_signals(struct service *service)
 
 static void tear_down(struct service *service)
 {
-	/* A thread may still read a request: then the process's end is all
-	 * that can free it. */
+	/* What could not be ended, the process's end frees. */
 	if (relay_clients(service->relay) > 0 ||
 	    server_busy(service->server) > 0)
 		return;
@@ -326,8 +325,6 @@ static void raise_limits(void)
 		limit.rlim_cur = limit.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &limit);
 	}
-	/* Threads for large requests (server.c); libuv's 4 are too few. */
-	(void)setenv("UV_THREADPOOL_SIZE", "32", 0);
 #ifdef __GLIBC__
 	(void)mallopt(M_ARENA_MAX, 2);
 #endif

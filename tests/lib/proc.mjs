@@ -100,12 +100,14 @@ function kill(pid, signal) {
 	}
 }
 
-/* Start argv.  Returns {pid, out() and err() text so far, exited (a promise
+/* Start argv; ownGroup: some signal their whole process group, which must not
+ * be ours.  Returns {pid, out() and err() text so far, exited (a promise
  * of {code, signal}), kill(signal), stop()}. */
-export function start(argv, { env, cwd, stdin = "ignore" } = {}) {
+export function start(argv, { env, cwd, stdin = "ignore", ownGroup = false } = {}) {
 	const child = spawn(argv[0], argv.slice(1), {
 		env: env ?? process.env,
 		cwd,
+		detached: ownGroup,
 		stdio: [stdin, "pipe", "pipe"],
 	});
 	const text = { out: [], err: [] };

@@ -1,25 +1,19 @@
 // The test bed: client -> web server -> agentcgi -> test upstream, each a
 // process of its own but the upstream, which is ours unless told otherwise.
-//
-// FRONTS name the ways to stand in front of agentcgi; one list of cases runs
-// over all of them.
 
 import fs from "node:fs";
 import path from "node:path";
 import { ARN, CREDENTIALS, SECRETS, startUpstream } from "../upstream/upstream.mjs";
+import { frontOf, writeServer } from "./fronts.mjs";
 import { fetchAll, open } from "./sse.mjs";
 import { freePort, isAlive, start, temporary, until, untilListening } from "./proc.mjs";
 
-export const FRONTS = ["lighttpd", "lighttpd-spawn", "lighttpd-cgi", "nginx"];
-// Those where one process serves all.
-export const SERVICES = ["lighttpd", "lighttpd-spawn", "nginx"];
+export * from "./fronts.mjs";
 
 const ROOT = path.resolve(path.dirname(new URL(import.meta.url).pathname), "../..");
 export const AGENTCGI = path.resolve(process.env.AGENTCGI ?? path.join(ROOT, "build/agentcgi"));
-const LIGHTTPD = process.env.LIGHTTPD ?? "/usr/sbin/lighttpd";
-const LIGHTTPD_MODULES = process.env.LIGHTTPD_MODULES;
-const NGINX = process.env.NGINX ?? "/usr/sbin/nginx";
 const TRIES = 5;
+const EXIT_CANNOT_LISTEN = 69;
 
 // INI text of {key: value} globals and {name: {key: value}} agents.
 export function configText(globals, agents) {
@@ -40,7 +34,7 @@ export function cleanEnvironment(dir, more = {}) {
 		...more,
 	};
 	for (const [name, value] of Object.entries(process.env)) {
-		if (/^(ASAN|UBSAN|TSAN|LSAN|LLVM|GCOV)_/.test(name))
+		if (/^(ASAN|UBSAN|LSAN)_/.test(name))
 			env[name] = value;
 	}
 	for (const [name, value] of Object.entries(env)) {
@@ -50,109 +44,22 @@ export function cleanEnvironment(dir, more = {}) {
 	return env;
 }
 
-const quote = (text) => `"${String(text).replace(/["\\]/g, "\\$&")}"`;
+let program;
 
-function lighttpdEnvironment(key, env) {
-	return `${key} = (\n${Object.entries(env)
-		.map(([k, v]) => `  ${quote(k)} => ${quote(v)}`).join(",\n")}\n)\n`;
-}
-
-function lighttpdConfig(bed, port) {
-	const common = `
-server.document-root = "${bed.docroot}"
-server.errorlog = "${bed.dir}/front.log"
-server.breakagelog = "${bed.dir}/agentcgi.log"
-server.pid-file = "${bed.dir}/front.pid"
-server.upload-dirs = ( "${bed.dir}" )
-server.bind = "127.0.0.1"
-server.port = ${port}
-server.max-fds = 16384
-server.max-connections = 6000
-server.listen-backlog = 4096
-server.max-write-idle = 3700
-server.max-keep-alive-requests = 1000
-server.stream-response-body = 2
-server.max-request-size = 8192
-mimetype.assign = ( ".txt" => "text/plain", ".html" => "text/html",
-    ".css" => "text/css", ".js" => "text/javascript", ".svg" => "image/svg+xml" )
-`;
-	if (bed.front === "lighttpd-cgi")
-		return `server.modules = ( "mod_setenv", "mod_cgi" )
-${common}${lighttpdEnvironment("setenv.set-environment",
-	{ ...bed.env, ...(bed.configPath && { AGENTCGI_CONFIG: bed.configPath }) })}
-$HTTP["url"] =~ "^/(api|cgi-bin/agentcgi)(/|$)" {
-  cgi.assign = ( "" => "" )
-}
-`;
-	const backend = bed.front === "lighttpd"
-		? `"socket" => "${bed.socket}",`
-		: `"socket" => "${bed.dir}/f", "max-procs" => 1,
-    "bin-path" => "${AGENTCGI}${bed.configPath ? ` --config ${bed.configPath}` : ""}",
-    ${lighttpdEnvironment('"bin-environment"', bed.env).replace("=", "=>").trimEnd()},
-    "bin-copy-environment" => ( "PATH" ),`;
-	return `server.modules = ( "mod_fastcgi" )
-${common}
-fastcgi.server = ( "/api" => ((
-    ${backend}
-    "check-local" => "disable", "tcp-fin-propagate" => "enable"
-)) )
-`;
-}
-
-// An own list of parameters, as recommended, for /api; for /stock what
-// Debian's fastcgi_params has, which gives no PATH_INFO.
-function nginxConfig(bed, port) {
-	const shared = `
-      fastcgi_param  QUERY_STRING      $query_string;
-      fastcgi_param  REQUEST_METHOD    $request_method;
-      fastcgi_param  CONTENT_TYPE      $content_type;
-      fastcgi_param  CONTENT_LENGTH    $content_length;
-      fastcgi_param  REQUEST_URI       $request_uri;
-      fastcgi_param  SERVER_PROTOCOL   $server_protocol;
-      fastcgi_param  SERVER_SOFTWARE   nginx/$nginx_version;
-      fastcgi_param  GATEWAY_INTERFACE CGI/1.1;
-      fastcgi_param  REMOTE_ADDR       $remote_addr;
-      fastcgi_param  REMOTE_PORT       $remote_port;
-      fastcgi_param  SERVER_ADDR       $server_addr;
-      fastcgi_param  SERVER_PORT       $server_port;
-      fastcgi_param  SERVER_NAME       $server_name;
-      fastcgi_param  REQUEST_SCHEME    $scheme;
-      fastcgi_param  HTTP_PROXY        "";
-      fastcgi_pass   unix:${bed.socket};
-      fastcgi_read_timeout 3700s;
-      send_timeout 120s;
-      client_max_body_size 8m;`;
-	return `daemon off;
-worker_processes 1;
-pid ${bed.dir}/front.pid;
-error_log ${bed.dir}/front.log;
-${process.getuid() === 0 ? "user root;" : ""}
-events { worker_connections 8192; }
-http {
-  types { text/html html; text/css css; text/javascript js; image/svg+xml svg; text/plain txt; }
-  access_log off;
-  client_body_temp_path ${bed.dir}/body; fastcgi_temp_path ${bed.dir}/fcgi;
-  proxy_temp_path ${bed.dir}/proxy; uwsgi_temp_path ${bed.dir}/uwsgi; scgi_temp_path ${bed.dir}/scgi;
-  gzip on; gzip_types *;
-  server {
-    listen 127.0.0.1:${port} backlog=4096;
-    server_name localhost;
-    root ${bed.docroot};
-    location ~ ^/api(/|$) {
-      fastcgi_split_path_info ^(/api)(/.*)?$;
-      fastcgi_param  SCRIPT_NAME       $fastcgi_script_name;
-      fastcgi_param  PATH_INFO         $fastcgi_path_info;
-      fastcgi_buffering off;
-      gzip off;${shared}
-    }
-    location /stock/ {
-      fastcgi_param  SCRIPT_NAME       $fastcgi_script_name;
-      fastcgi_param  DOCUMENT_URI      $document_uri;
-      fastcgi_param  REMOTE_USER       $remote_user;${shared}
-    }
-  }
-}
-`;
+/* The program and the page where whoever the web server runs as can get at
+ * them; once for all beds. */
+function install() {
+	if (program)
+		return program;
+	if (!fs.existsSync(AGENTCGI))
+		throw new Error(`${AGENTCGI} is missing: run make`);
+	const dir = temporary();
+	fs.chmodSync(dir, 0o755);
+	program = path.join(dir, "agentcgi.cgi");
+	fs.copyFileSync(AGENTCGI, program);
+	fs.chmodSync(program, 0o755);
+	fs.cpSync(path.join(ROOT, "htdocs"), path.join(dir, "htdocs"), { recursive: true });
+	return program;
 }
 
 // Passes a listening socket as systemd does: on descriptor 3.
@@ -167,12 +74,19 @@ exec @ARGV;`;
 
 class Bed {
 	constructor(options) {
-		this.front = options.front ?? "lighttpd";
+		this.front = frontOf(options.front ?? "lighttpd");
 		this.dir = temporary();
+		fs.chmodSync(this.dir, 0o755);
 		this.docroot = path.join(this.dir, "www");
 		this.socket = path.join(this.dir, "s");
+		this.htdocs = path.join(path.dirname(install()), "htdocs");
+		this.program = options.program ?? install();
+		this.mount = options.mount ?? this.front.mount ?? "/api";
+		this.compress = options.compress ?? false;
+		this.change = options.change ?? ((text) => text);
+		this.changeServer = options.changeServer ?? ((text) => text);
+		this.address = { path: this.socket };
 		this.globals = {
-			listen: `unix:${this.socket}`,
 			state_dir: path.join(this.dir, "state"),
 			session_policy: "open",
 			rate: "off",
@@ -187,13 +101,12 @@ class Bed {
 			(this.noFile || options.listenArgument);
 		this.configPath = this.noFile ? "" : path.join(this.dir, "agentcgi.conf");
 		fs.mkdirSync(path.join(this.docroot, "cgi-bin"), { recursive: true });
-		fs.mkdirSync(this.globals.state_dir, { mode: 0o700 });
+		fs.mkdirSync(this.globals.state_dir, { mode: 0o777 });
+		fs.symlinkSync(this.program, path.join(this.docroot, "cgi-bin/agentcgi"));
 	}
 
-	// As CGI the program itself has its place below the document root.
-	placeCgi() {
-		for (const name of ["api", "cgi-bin/agentcgi"])
-			fs.symlinkSync(AGENTCGI, path.join(this.docroot, name));
+	get listen() {
+		return this.address.port ? `tcp:127.0.0.1:${this.address.port}` : `unix:${this.socket}`;
 	}
 
 	// Each agent is the upstream's unless told otherwise.
@@ -209,25 +122,36 @@ class Bed {
 				...keys,
 			}]));
 		if (!this.noFile)
-			fs.writeFileSync(this.configPath, configText(this.globals, all));
+			fs.writeFileSync(this.configPath,
+				configText({ listen: this.listen, ...this.globals }, all));
 	}
 
 	async startAgentcgi() {
-		if (!fs.existsSync(AGENTCGI))
-			throw new Error(`${AGENTCGI} is missing: run make`);
-		if (this.front === "lighttpd-cgi")
-			this.placeCgi();
-		if (this.front !== "lighttpd" && this.front !== "nginx")
+		if (this.front.kind !== "service")
 			return;
-		const argv = [AGENTCGI, "serve"];
-		if (this.activated)
-			argv.unshift("perl", "-e", AS_SYSTEMD, this.socket);
-		if (this.listenArgument)
-			argv.push("--listen", `unix:${this.socket}`);
-		if (!this.noFile)
-			argv.push("--config", this.configPath);
-		this.agentcgi = start(argv, { env: this.env, cwd: this.dir });
-		await untilListening(this.agentcgi, { path: this.socket }, "agentcgi");
+		for (let i = 1; ; i++) {
+			if (this.front.tcp && !this.agentcgi) {
+				this.address = { host: "127.0.0.1", port: await freePort() };
+				this.writeConfig();
+			}
+			const argv = [AGENTCGI, "serve"];
+			if (this.activated)
+				argv.unshift("perl", "-e", AS_SYSTEMD, this.socket);
+			if (this.listenArgument)
+				argv.push("--listen", this.listen);
+			if (!this.noFile)
+				argv.push("--config", this.configPath);
+			this.agentcgi = start(argv, { env: this.env, cwd: this.dir });
+			try {
+				await untilListening(this.agentcgi, this.address, "agentcgi");
+				return;
+			} catch (error) {
+				if (this.agentcgi.ended?.code !== EXIT_CANNOT_LISTEN
+					|| !this.front.tcp || i === TRIES)
+					throw error;
+				this.agentcgi = undefined; // somebody else was faster
+			}
+		}
 	}
 
 	async startFront() {
@@ -235,27 +159,27 @@ class Bed {
 		fs.writeFileSync(path.join(this.docroot, "bed.txt"), token);
 		for (let i = 1; ; i++) {
 			const port = await freePort();
-			const file = path.join(this.dir, "front.conf");
-			fs.writeFileSync(file, this.front === "nginx"
-				? nginxConfig(this, port) : lighttpdConfig(this, port));
-			const modules = LIGHTTPD_MODULES ? ["-m", LIGHTTPD_MODULES] : [];
-			this.web = start(this.front === "nginx"
-				? [NGINX, "-p", this.dir, "-e", path.join(this.dir, "front.log"), "-c", file]
-				: [LIGHTTPD, "-D", "-f", file, ...modules], { cwd: this.dir });
-			this.origin = `http://127.0.0.1:${port}`;
-			this.url = `${this.origin}/api`;
+			this.h2port = this.front.server === "nginx" ? await freePort() : port;
+			this.web = start(writeServer(this, port), { cwd: this.dir, ownGroup: true, env: {
+				PATH: process.env.PATH, HOME: this.dir, LC_ALL: "C.UTF-8" } });
+			this.port = port;
+			this.origin = this.front.h2
+				? `h2c://localhost:${this.h2port}` : `http://localhost:${port}`;
+			this.url = this.origin + this.mount.replace(/\/$/, "");
 			const ready = await until(async () => {
 				if (this.web.ended)
 					return "ended";
-				const reply = await fetchAll(`${this.origin}/bed.txt`);
-				return reply.text === token && "ready";
-			}, `${this.front} on port ${port}`).catch((error) => {
+				const reply = await fetchAll(this.mount === "/"
+					? `${this.url}/health` : `${this.origin}/bed.txt`);
+				return (this.mount === "/" ? reply.status === 200
+					: reply.text === token) && "ready";
+			}, `${this.front.name} on port ${port}`).catch((error) => {
 				throw new Error(`${error.message}\n${this.frontLog()}`);
 			});
 			if (ready === "ready")
 				return;
 			if (i === TRIES)
-				throw new Error(`${this.front} does not start:\n${this.frontLog()}`);
+				throw new Error(`${this.front.name} does not start:\n${this.frontLog()}`);
 		}
 	}
 
@@ -285,7 +209,7 @@ class Bed {
 			try {
 				const env = fs.readFileSync(`/proc/${entry}/environ`, "latin1");
 				const exe = fs.readlinkSync(`/proc/${entry}/exe`);
-				if (exe === fs.realpathSync(AGENTCGI) && env.includes(`HOME=${this.dir}\0`))
+				if ((exe === AGENTCGI || path.basename(exe) === "agentcgi.cgi") && env.includes(`HOME=${this.dir}\0`))
 					found.push(Number(entry));
 			} catch {
 				/* gone, or not ours */
@@ -324,17 +248,22 @@ class Bed {
 	async stop() {
 		await this.web?.stop();
 		await this.agentcgi?.stop();
+		for (const pid of this.agentcgiPids()) // let go by a killed server
+			process.kill(pid, "SIGKILL");
 		if (this.ownUpstream)
 			await this.upstream.close();
 	}
 }
 
 /*
- * options: front (of FRONTS), globals and agents (keys of the configuration;
- * an agent gets arn, qualifier and endpoint unless given), env, noFile (no
- * configuration at all: noFile(upstream) returns the environment),
+ * options: front (of FRONTS or ALL_FRONTS), globals and agents (keys of the
+ * configuration; an agent gets arn, qualifier and endpoint unless given), env,
+ * noFile (no configuration at all: noFile(upstream) returns the environment),
  * listenArgument (the address on the command line, too), activated (the
- * socket is passed as systemd does), upstream (one that
+ * socket is passed as systemd does), mount (instead of /api), compress (the
+ * server compresses whatever it can), change and changeServer (of the shipped
+ * and of the server's own configuration, text to text), program (what a server
+ * starts, instead of agentcgi itself), upstream (one that
  * runs already) or upstreamOptions.
  */
 export async function startBed(options = {}) {

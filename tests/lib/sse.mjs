@@ -1,30 +1,74 @@
-// A client on node:http that hides nothing: the raw bytes, the events with
+// A client on node:http and node:http2 that hides nothing: the raw bytes, the events with
 // their time of arrival, and whether the answer came to its proper end.
 
 import http from "node:http";
+import http2 from "node:http2";
 import { createParser } from "eventsource-parser";
 import { until } from "./proc.mjs";
 
-/* Send a request.  options: method, headers, body (text, Buffer or object to
- * send as JSON), chunked (no content-length).  Resolves at the answer's
- * headers: see Reply. */
-export function open(url, { method, headers = {}, body, chunked } = {}) {
-	const fields = { ...headers };
+/* Send a request.  A url of h2c: means HTTP/2 without TLS, on a connection of
+ * its own unless session is one (h2Session).  options: method, headers, body
+ * (text, Buffer or object to send as JSON), chunked (in pieces, of no length
+ * told before).  Resolves at the answer's headers: see Reply. */
+export function open(url, { method, headers = {}, body, chunked, session } = {}) {
+	const fields = Object.fromEntries(Object.entries(headers)
+		.map(([name, value]) => [name.toLowerCase(), value]));
 	let bytes = body;
 	if (body !== undefined && typeof body === "object" && !Buffer.isBuffer(body)) {
 		bytes = JSON.stringify(body);
 		fields["content-type"] ??= "application/json";
 	}
-	return new Promise((resolve, reject) => {
-		const request = http.request(url, {
-			method: method ?? (body === undefined ? "GET" : "POST"),
-			headers: fields,
-			agent: false,
-		}, (res) => resolve(new Reply(request, res)));
-		request.on("error", reject);
+	const verb = method ?? (body === undefined ? "GET" : "POST");
+	const target = new URL(url.replace(/^h2c:/, "http:"));
+	const send = (request) => {
 		if (chunked)
 			request.write(bytes.slice(0, 3));
 		request.end(chunked ? bytes.slice(3) : bytes);
+	};
+	if (url.startsWith("h2c:"))
+		return open2(target, verb, fields, chunked ? undefined : bytes, session, send);
+	return new Promise((resolve, reject) => {
+		const request = http.request(target, {
+			method: verb,
+			headers: fields,
+			agent: false,
+			path: url.slice(url.indexOf("/", url.indexOf("//") + 2)),
+		}, (res) => resolve(new Reply(request, res)));
+		request.on("error", reject);
+		send(request);
+	});
+}
+
+export function h2Session(url) {
+	const session = http2.connect(new URL(url.replace(/^h2c:/, "http:")).origin);
+	session.on("error", () => {});
+	return session;
+}
+
+function open2(target, method, headers, bytes, shared, send) {
+	const session = shared ?? h2Session(target.href);
+	return new Promise((resolve, reject) => {
+		if (!shared)
+			session.on("error", reject);
+		const { host, ...fields } = headers;
+		if (bytes !== undefined)
+			fields["content-length"] ??= Buffer.byteLength(bytes);
+		const request = session.request({ ":method": method,
+			":path": target.pathname + target.search,
+			...(host && { ":authority": host }), ...fields }, { endStream: false });
+		request.on("error", reject);
+		if (!shared)
+			request.on("close", () => session.close());
+		request.on("response", (all) => {
+			const entries = Object.entries(all).filter(([name]) => name[0] !== ":");
+			request.statusCode = all[":status"];
+			request.headers = Object.fromEntries(entries);
+			request.rawHeaders = entries.flat();
+			request.complete = false;
+			request.on("end", () => (request.complete = request.rstCode === 0));
+			resolve(new Reply(request, request));
+		});
+		send(request);
 	});
 }
 
@@ -113,6 +157,7 @@ class Reply {
 	// Go away, as a browser does whose tab is closed.
 	leave() {
 		this.request.destroy();
+		this.request.session?.destroy(); // of HTTP/2
 	}
 
 	// Read no more, so that the sender must wait.

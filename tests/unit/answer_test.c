@@ -107,6 +107,16 @@ TEST(an_event_begins_the_stream)
 	finish();
 }
 
+TEST(without_a_session_none_is_told)
+{
+	begin(ANSWER_SSE);
+	answer.session_id[0] = '\0';
+	answer_begin(&answer);
+	CHECK_SLICE(body(), SLICE(": agentcgi\n\n"));
+	CHECK(!has("Session-Id"));
+	finish();
+}
+
 TEST(line_ends_of_the_agent_are_kept)
 {
 	struct decode_event crlf = {.lines = SLICE("data: a\r\n"),

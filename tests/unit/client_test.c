@@ -60,6 +60,8 @@ static void on_drained(void *ctx, struct client *which)
 	more_when_drained = 0;
 }
 
+static uint64_t keepalive_ms = KEEPALIVE;
+
 static struct client *attach(enum request_answer form)
 {
 	static const struct client_callbacks callbacks = {
@@ -69,7 +71,7 @@ static struct client *attach(enum request_answer form)
 		.form = form,
 		.session_id = "s",
 		.run_id = "r"},
-	    .keepalive_ms = KEEPALIVE,
+	    .keepalive_ms = keepalive_ms,
 	    .header_wait_ms = HEADER_WAIT,
 	};
 
@@ -185,6 +187,18 @@ TEST(silence_is_filled)
 	CHECK(keepalives() == 4);
 	client_end(client, "complete", 2);
 	finish();
+}
+
+TEST(the_first_silence_is_no_longer_than_others)
+{
+	keepalive_ms = HEADER_WAIT / 5;
+	begin(ANSWER_SSE);
+	client_begin(client);
+	loop_pass(&loop, keepalive_ms);
+	CHECK(keepalives() == 1);
+	client_end(client, "complete", 2);
+	finish();
+	keepalive_ms = KEEPALIVE;
 }
 
 TEST(a_client_that_does_not_read_is_not_kept_alive)

@@ -1,7 +1,6 @@
 #include "../../src/loop.h"
 
 #include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -321,45 +320,6 @@ TEST(what_callbacks_brought_is_settled_before_sleep)
 	finish();
 }
 
-static char worked; /* the thread's, until its work is done */
-
-static void on_work(void *ctx)
-{
-	sigset_t set;
-
-	(void)ctx;
-	(void)pthread_sigmask(SIG_SETMASK, NULL, &set);
-	worked = sigismember(&set, SIGUSR1) == 1 ? 'w' : '?';
-}
-
-static void on_worked(void *ctx)
-{
-	call(worked);
-	if (ctx != NULL)
-		on_name(ctx);
-	else
-		on_stop(NULL);
-}
-
-TEST(work_is_done_elsewhere_and_told_here)
-{
-	begin();
-	loop_set_after(loop, on_after, NULL);
-	CHECK(loop_work(loop, on_work, on_worked, NULL) == STATUS_OK);
-	loop_run(loop);
-	CHECK(strncmp(calls, "w", 1) == 0 && strchr(calls, '.') != NULL);
-	CHECK(strchr(calls, '?') == NULL && strchr(calls, '!') == NULL);
-	finish();
-}
-
-TEST(work_is_finished_when_the_loop_is_freed)
-{
-	begin();
-	CHECK(loop_work(loop, on_work, on_worked, b) == STATUS_OK);
-	finish();
-	CHECK(was("wb"));
-}
-
 TEST(signals)
 {
 	begin();
@@ -395,8 +355,6 @@ TEST(no_memory)
 	CHECK(loop_watch_new(loop, pair[0], on_watch, a) == NULL);
 	alloc_fail_at(0);
 	CHECK(loop_on_signal(loop, SIGUSR2, on_name, a) == STATUS_NO_MEMORY);
-	alloc_fail_at(0);
-	CHECK(loop_work(loop, on_name, on_name, a) == STATUS_NO_MEMORY);
 	CHECK(alloc_failed());
 	finish();
 	loop_free(NULL);

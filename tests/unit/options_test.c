@@ -20,6 +20,7 @@ static char serve[] = "serve", demo[] = "demo-agent", test_flag[] = "-t";
 static char dump[] = "--dump-config", config[] = "--config", c[] = "-c";
 static char listen_flag[] = "--listen", l[] = "-l", file[] = "FILE";
 static char address[] = "tcp:h:1", help[] = "--help", h[] = "-h";
+static char selftest[] = "selftest", url[] = "http://h/api/";
 static char version[] = "--version", upper_v[] = "-V", odd[] = "--odd";
 
 #define PARSE(...) parse(&options, &wrong, (char *[]){__VA_ARGS__, NULL})
@@ -95,6 +96,22 @@ TEST(two_commands_are_wrong_use)
 	CHECK(PARSE(serve, demo) == STATUS_BAD_REQUEST && wrong == demo);
 }
 
+TEST(selftest_takes_one_url)
+{
+	struct options options;
+	const char *wrong;
+
+	CHECK(PARSE(selftest, url) == STATUS_OK);
+	CHECK(options.command == COMMAND_SELFTEST && options.url == url);
+	CHECK(PARSE(selftest) == STATUS_OK && options.url == NULL);
+	CHECK(
+	    PARSE(selftest, url, file) == STATUS_BAD_REQUEST && wrong == file);
+	CHECK(PARSE(selftest, odd) == STATUS_BAD_REQUEST && wrong == odd);
+	CHECK(PARSE(selftest, test_flag) == STATUS_BAD_REQUEST);
+	CHECK(PARSE(url) == STATUS_BAD_REQUEST && wrong == url);
+	CHECK(PARSE(serve, url) == STATUS_BAD_REQUEST && wrong == url);
+}
+
 TEST(in_cgi_the_command_line_is_ignored)
 {
 	char *argv[] = {file, odd, c, NULL};
@@ -108,9 +125,9 @@ TEST(in_cgi_the_command_line_is_ignored)
 
 TEST(help_tells_every_option)
 {
-	static const char *const words[] = {"serve", "demo-agent", "--config",
-	    "-c", "--listen", "-l", "-t", "--dump-config", "-V", "--version",
-	    "-h", "--help", "64", "69", "78"};
+	static const char *const words[] = {"serve", "selftest", "demo-agent",
+	    "--config", "-c", "--listen", "-l", "-t", "--dump-config", "-V",
+	    "--version", "-h", "--help", "64", "69", "78"};
 	const char *text = options_help();
 
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)

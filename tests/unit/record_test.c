@@ -1,77 +1,7 @@
 #include "../../src/record.h"
 
-#include <stdlib.h>
-
 #include "alloc.h"
 #include "tap.h"
-
-#define BEGIN  "\1\1\0\7\0\x8\0\0\0\1\1\0\0\0\0\0"
-#define PARAMS "\1\4\0\7\0\4\5\0\1\1AB....." /* padded */
-#define STDIN  "\1\5\0\7\0\4\0\0abcd"
-#define END    "\1\5\0\7\0\0\0\0"
-
-/* A copy of just its size, so that a read behind it is seen. */
-static enum status scan(struct slice bytes)
-{
-	char *copy = malloc(bytes.len + (bytes.len == 0));
-	enum status status;
-
-	if (copy == NULL)
-		abort();
-	if (bytes.len > 0)
-		memcpy(copy, bytes.ptr, bytes.len);
-	status = record_scan((struct slice){.ptr = copy, .len = bytes.len});
-	free(copy);
-	return status;
-}
-
-TEST(a_request_is_whole_with_its_last_byte)
-{
-	struct slice request = SLICE(BEGIN PARAMS "\1\4\0\7\0\0\0\0" STDIN END);
-
-	for (size_t n = 0; n < request.len; n++)
-		CHECK(scan(slice_first(request, n)) == STATUS_MORE);
-	CHECK(scan(request) == STATUS_OK);
-	CHECK(scan(SLICE(BEGIN PARAMS STDIN END "more")) == STATUS_OK);
-}
-
-TEST(padding_of_the_last_record_belongs_to_it)
-{
-	struct slice end = SLICE(BEGIN "\1\5\0\7\0\0\2\0__");
-
-	CHECK(scan(slice_first(end, end.len - 1)) == STATUS_MORE);
-	CHECK(scan(end) == STATUS_OK);
-}
-
-/* One that is said to be whole is read without a wait. */
-TEST(an_end_without_a_beginning_is_no_request)
-{
-	CHECK(scan(SLICE(END)) != STATUS_OK);
-	CHECK(scan(SLICE(STDIN END)) != STATUS_OK);
-}
-
-TEST(what_is_no_fastcgi_is_told)
-{
-	CHECK(scan(SLICE("GET / HTTP/1.1\r\n")) == STATUS_CLIENT_GONE);
-	CHECK(scan(SLICE("\2\1\0\7\0\0\0\0")) == STATUS_CLIENT_GONE);
-	CHECK(scan(SLICE(BEGIN "\0\5\0\7\0\0\0\0")) == STATUS_CLIENT_GONE);
-	CHECK(scan(SLICE("GET / H")) == STATUS_MORE);
-}
-
-TEST(the_longest_record)
-{
-	size_t begin = sizeof BEGIN - 1, len = begin + 8 + 65535 + 255;
-	char *bytes = calloc(1, len + 8);
-
-	if (bytes == NULL)
-		abort();
-	memcpy(bytes, BEGIN, begin);
-	memcpy(bytes + begin, "\1\5\0\7\xff\xff\xff", 7);
-	memcpy(bytes + len, END, 8);
-	CHECK(scan((struct slice){bytes, len + 7}) == STATUS_MORE);
-	CHECK(scan((struct slice){bytes, len + 8}) == STATUS_OK);
-	free(bytes);
-}
 
 TEST(an_abort_is_known_by_its_whole_header)
 {
@@ -79,7 +9,7 @@ TEST(an_abort_is_known_by_its_whole_header)
 
 	CHECK(record_is_abort(abort_record));
 	CHECK(!record_is_abort(slice_first(abort_record, 7)));
-	CHECK(!record_is_abort(SLICE(END)));
+	CHECK(!record_is_abort(SLICE("\1\5\0\7\0\0\0\0")));
 	CHECK(!record_is_abort(SLICE("\2\2\0\7\0\0\0\0")));
 	CHECK(!record_is_abort((struct slice){0}));
 }

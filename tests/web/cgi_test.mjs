@@ -1,17 +1,28 @@
-// As plain CGI: under lighttpd's mod_cgi, and started by hand as a server
-// would, to see what it does with arguments and with its standard input.
+// One request in each process: as plain CGI and under mod_fcgid; and started by
+// hand as a server would, to see what it does with arguments and input.
 
 import fs from "node:fs";
 import path from "node:path";
 import { spawn } from "node:child_process";
 import { ARN, startUpstream } from "../upstream/upstream.mjs";
-import { AGENTCGI, cleanEnvironment, configText, startBed } from "../lib/servers.mjs";
-import { assertStream } from "../lib/check.mjs";
-import { stopAll, temporary } from "../lib/proc.mjs";
+import {
+	AGENTCGI, FRONTS, cleanEnvironment, configText, frontOf, startBed,
+} from "../lib/servers.mjs";
+import { assertRefused, assertStream } from "../lib/check.mjs";
+import { stopAll, temporary, until } from "../lib/proc.mjs";
 import { fetchAll } from "../lib/sse.mjs";
 import { assert, run, test } from "../lib/tap.mjs";
 
 const upstream = await startUpstream();
+const CGI = FRONTS.filter((front) => frontOf(front).kind === "cgi");
+const PROCESSES = FRONTS.filter((front) => ["cgi", "fcgid"].includes(frontOf(front).kind));
+
+// suexec.c of Apache 2.4, safe_env_lst, as far as these servers send them.
+const SUEXEC_KEEPS = ["AUTH_TYPE", "CONTENT_LENGTH", "CONTENT_TYPE", "CONTEXT_DOCUMENT_ROOT",
+	"CONTEXT_PREFIX", "DOCUMENT_ROOT", "GATEWAY_INTERFACE", "HTTPS", "PATH_INFO",
+	"PATH_TRANSLATED", "QUERY_STRING", "REMOTE_ADDR", "REMOTE_PORT", "REMOTE_USER",
+	"REQUEST_METHOD", "REQUEST_SCHEME", "REQUEST_URI", "SCRIPT_FILENAME", "SCRIPT_NAME",
+	"SERVER_ADDR", "SERVER_NAME", "SERVER_PORT", "SERVER_PROTOCOL", "SERVER_SOFTWARE"];
 
 const VARIABLES = {
 	GATEWAY_INTERFACE: "CGI/1.1",
@@ -149,51 +160,95 @@ test("neither environment nor file: 503, and nothing said about why", async () =
 	assert.ok(JSON.parse(done.body).error.code);
 });
 
-test("lighttpd: ?--version and ?-t are a query, no options", async () => {
-	const bed = await startBed({ front: "lighttpd-cgi", upstream });
-	for (const query of ["?--version", "?-t", "?-c+/etc/passwd", "?--help"]) {
-		const reply = await fetchAll(`${bed.url}/invoke${query}`, { body: { prompt: "Hello you" } });
-		assertStream(reply, "complete", query);
-		assert.equal(reply.said.length, 2);
-		const get = await bed.get(`/invoke${query}`);
-		assert.equal(get.status, 400, `${query}: ${get.text}`);
-		assert.equal(get.json().error.code, "bad_request");
-	}
-	await bed.stop();
-});
+for (const front of PROCESSES) {
+	test(`${front}: ?--version and ?-t are a query, no options`, async () => {
+		const bed = await startBed({ front, upstream });
+		for (const query of ["?--version", "?-t", "?-c+/etc/passwd", "?--help"]) {
+			const reply = await fetchAll(`${bed.url}/invoke${query}`,
+				{ body: { prompt: "Hello you" } });
+			assertStream(reply, "complete", query);
+			assert.equal(reply.said.length, 2);
+			const get = await bed.get(`/invoke${query}`);
+			assert.equal(get.status, 400, `${query}: ${get.text}`);
+			assert.equal(get.json().error.code, "bad_request");
+		}
+		await bed.stop();
+	});
 
-test("lighttpd: the environment alone, no file", async () => {
-	const bed = await startBed({ front: "lighttpd-cgi", upstream, noFile: () => ({
-		AGENT_RUNTIME_ARN: ARN, AWS_ENDPOINT_URL_BEDROCK_AGENTCORE: upstream.url }) });
-	assertStream(await bed.answer("hi"));
-	await bed.stop();
-});
+	test(`${front}: the environment alone, no file`, async () => {
+		const bed = await startBed({ front, upstream, noFile: () => ({
+			AGENT_RUNTIME_ARN: ARN, AWS_ENDPOINT_URL_BEDROCK_AGENTCORE: upstream.url }) });
+		assertStream(await bed.answer("hi"));
+		await bed.stop();
+	});
 
-test("lighttpd: agentcgi/agentcgi.conf beside the document root", async () => {
-	const bed = await startBed({ front: "lighttpd-cgi", upstream, noFile: () => ({}) });
-	const dir = path.join(bed.dir, "agentcgi");
-	fs.mkdirSync(dir);
-	const write = (where, qualifier) => fs.writeFileSync(where, configText({},
-		{ default: { arn: ARN, endpoint: upstream.url, qualifier } }));
-	write(path.join(dir, "agentcgi.conf"), "BESIDE");
-	// Below the document root it would be for all to read: not looked for.
-	fs.mkdirSync(path.join(bed.docroot, "agentcgi"));
-	write(path.join(bed.docroot, "agentcgi", "agentcgi.conf"), "BELOW");
-	await upstream.reset();
-	assertStream(await bed.answer("hi"));
-	assert.equal((await upstream.requests())[0].query.qualifier, "BESIDE");
-	await bed.stop();
-});
+	test(`${front}: a file that everybody may write to is refused`, async () => {
+		const bed = await startBed({ front, upstream });
+		fs.chmodSync(bed.configPath, 0o666);
+		bed.agentcgiPids().forEach((pid) => process.kill(pid, "SIGTERM"));
+		await until(() => bed.agentcgiPids().length === 0, "processes with the old file to end");
+		const reply = await bed.answer("hi");
+		assertRefused(reply, 503, "overloaded");
+		await until(() => bed.log().includes("chmod o-w"), "the log to say what to do");
+		fs.chmodSync(bed.configPath, 0o644);
+		bed.agentcgiPids().forEach((pid) => process.kill(pid, "SIGTERM"));
+		await until(async () => (await bed.answer("hi")).status === 200, "it to be read again");
+		await bed.stop();
+	});
 
-test("lighttpd: twenty at once", async () => {
-	const bed = await startBed({ front: "lighttpd-cgi", upstream });
-	const replies = await Promise.all(Array.from({ length: 20 }, (_, i) =>
-		bed.answer(`[[sse n=3 tag=c${i}]]`)));
-	for (const [i, reply] of replies.entries()) {
-		assertStream(reply);
-		assert.match(reply.said[2].data, new RegExp(`:2\\] c${i} `));
-	}
-	await bed.stop();
-});
+	test(`${front}: twenty at once`, async () => {
+		const bed = await startBed({ front, upstream });
+		const replies = await Promise.all(Array.from({ length: 20 }, (_, i) =>
+			bed.answer(`[[sse n=3 tag=c${i}]]`)));
+		for (const [i, reply] of replies.entries()) {
+			assertStream(reply);
+			assert.match(reply.said[2].data, new RegExp(`:2\\] c${i} `));
+		}
+		await bed.stop();
+	});
+}
+
+for (const front of CGI) {
+	test(`${front}: agentcgi/agentcgi.conf beside the document root`, async () => {
+		const bed = await startBed({ front, upstream, noFile: () => ({}) });
+		const dir = path.join(bed.dir, "agentcgi");
+		fs.mkdirSync(dir);
+		const write = (where, qualifier) => fs.writeFileSync(where, configText({},
+			{ default: { arn: ARN, endpoint: upstream.url, qualifier } }));
+		write(path.join(dir, "agentcgi.conf"), "BESIDE");
+		// Below the document root it would be for all to read: not looked for.
+		fs.mkdirSync(path.join(bed.docroot, "agentcgi"));
+		write(path.join(bed.docroot, "agentcgi", "agentcgi.conf"), "BELOW");
+		await upstream.reset();
+		// lighttpd's alias.url moves the document root to the program.
+		const base = front === "lighttpd-cgi" ? `${bed.origin}/cgi-bin/agentcgi` : bed.url;
+		assertStream(await fetchAll(`${base}/invoke`, { body: { prompt: "hi" } }));
+		assert.equal((await upstream.requests())[0].query.qualifier, "BESIDE");
+		await bed.stop();
+	});
+
+	// suexec passes CGI's own variables only, whatever SetEnv says: a script
+	// of the user's, in place of the program, sets the rest.
+	test(`${front}: started by a script, from an environment that is stripped`, async () => {
+		const bed = await startBed({ front, upstream });
+		const real = path.join(bed.dir, "real.cgi");
+		const script = path.join(bed.dir, "agentcgi.cgi");
+		fs.copyFileSync(bed.program, real);
+		const given = Object.entries({ ...bed.env, AGENTCGI_CONFIG: bed.configPath });
+		fs.writeFileSync(script, `#!/usr/bin/perl
+my %keep = map { $_ => 1 } qw(${SUEXEC_KEEPS.join(" ")});
+delete $ENV{$_} for grep { !/^HTTP_/ && !$keep{$_} } keys %ENV;
+${given.map(([name, value]) => `$ENV{'${name}'} = '${value}';\n`).join("")}
+exec { '${real}' } '${real}', @ARGV;
+`, { mode: 0o755 });
+		const keys = ["HOME", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+		const other = await startBed({ front, upstream, program: script, noFile: () => ({}),
+			env: Object.fromEntries(keys.map((name) => [name, undefined])) });
+		assertStream(await other.answer("hi"));
+		assert.equal((await other.answer("hi", { to: "/nope" })).status, 404);
+		await other.stop();
+		await bed.stop();
+	});
+}
 
 await run(stopAll);

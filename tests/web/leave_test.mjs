@@ -1,18 +1,18 @@
 // A client goes away, while the agent speaks, while it is silent, and before
 // it has begun: the upstream is let go, and nobody else notices.
 
-import { FRONTS, lazyBed } from "../lib/servers.mjs";
+import { ALL_FRONTS, frontOf, lazyBed } from "../lib/servers.mjs";
 import { assertStream } from "../lib/check.mjs";
 import { stopAll, until } from "../lib/proc.mjs";
 import { assert, note, run, test } from "../lib/tap.mjs";
 
-for (const front of FRONTS) {
-	// Where the server does not tell (lighttpd's CGI: a FIN is not passed
-	// on), the first comment that cannot be written does.
-	const cgi = front === "lighttpd-cgi";
+for (const front of ALL_FRONTS) {
+	// Where the server does not tell, comments that cannot be written do.
+	const { kind, leave } = frontOf(front);
+	const cgi = kind === "cgi";
 	const start = lazyBed({
 		front,
-		globals: { keepalive: cgi ? "1s" : "600s", header_wait: "200ms" },
+		globals: { keepalive: leave === "now" ? "600s" : "1s", header_wait: "200ms" },
 	});
 
 	async function leftAfter(what, prompt, ready) {
@@ -60,7 +60,7 @@ for (const front of FRONTS) {
 
 	test(`${front}: many come and go, and nothing stays`, async () => {
 		const bed = await start();
-		const n = cgi ? 8 : 50;
+		const n = cgi || kind === "fcgid" ? 8 : 50;
 		const replies = await Promise.all(Array.from({ length: n }, (_, i) =>
 			bed.ask(`[[sse n=1000000 t=20 stream=many-${i}-${front}]]`)));
 		await Promise.all(replies.map((r) => r.spoken(1)));

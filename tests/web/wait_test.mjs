@@ -1,11 +1,11 @@
 // Silence: keepalive comments, and how long the headers are held.
 
-import { FRONTS, lazyBed } from "../lib/servers.mjs";
+import { ALL_FRONTS, lazyBed } from "../lib/servers.mjs";
 import { assertFailedStream, assertRefused, assertStream } from "../lib/check.mjs";
 import { stopAll } from "../lib/proc.mjs";
 import { assert, run, test } from "../lib/tap.mjs";
 
-for (const front of FRONTS) {
+for (const front of ALL_FRONTS) {
 	const start = lazyBed({ front, globals: { keepalive: "1s", header_wait: "300ms" } });
 	const patient = lazyBed({ front, globals: { header_wait: "60s" } });
 

@@ -1,0 +1,138 @@
+// What an administrator does to a web server while people are being answered:
+// reload, graceful restart, restart.  Where a server cuts streams, the test
+// says so; docs/webservers.md has the table.
+
+import path from "node:path";
+import { ALL_FRONTS, FRONTS, frontOf, lazyBed, startBed } from "../lib/servers.mjs";
+import { assertFailedStream, assertStream } from "../lib/check.mjs";
+import { runToEnd, stopAll, until } from "../lib/proc.mjs";
+import { assert, note, run, test } from "../lib/tap.mjs";
+
+async function speaking(bed, name) {
+	const reply = await bed.ask(`[[sse n=3 gate stream=${name}]]`);
+	await bed.upstream.go(name);
+	await reply.spoken(1);
+	return reply;
+}
+
+async function caddyReload(bed) {
+	const done = await runToEnd(["caddy", "reload", "--force", "--adapter", "caddyfile",
+		"--config", path.join(bed.dir, "front.conf"),
+		"--address", `unix/${path.join(bed.dir, "admin")}`]);
+	assert.equal(done.code, 0, done.err);
+}
+
+// A server that has been told something else answers a little later.
+const served = (bed) => until(async () => (await bed.answer("hi")).status === 200,
+	"a new request to be served", 60_000);
+
+// How it is done, by server, for running streams that are to survive.
+const RELOAD = {
+	apache: (bed) => bed.web.kill("SIGUSR1"),
+	nginx: (bed) => bed.web.kill("SIGHUP"),
+	lighttpd: (bed) => bed.web.kill("SIGHUP"), // its logs alone
+	caddy: caddyReload,
+};
+
+for (const front of ALL_FRONTS) {
+	const { server, kind } = frontOf(front);
+	if (!RELOAD[server] || kind === "fcgid")
+		continue;
+	test(`${front}: a reload lets streams go on, and new ones begin`, async () => {
+		const bed = await startBed({ front });
+		const reply = await speaking(bed, "reload");
+		await RELOAD[server](bed);
+		await served(bed);
+		await bed.upstream.go("reload");
+		await reply.spoken(2);
+		await served(bed);
+		await bed.upstream.go("reload");
+		assertStream(await reply.ended);
+		assert.equal(reply.said.length, 3);
+		await bed.stop();
+	});
+}
+
+for (const front of FRONTS.filter((f) => frontOf(f).kind === "fcgid")) {
+	test(`${front}: a graceful restart ends streams, with done`, async () => {
+		const bed = await startBed({ front });
+		const reply = await speaking(bed, "graceful");
+		const told = Date.now();
+		bed.web.kill("SIGUSR1");
+		await reply.ended;
+		note(`done ${Date.now() - told} ms after the signal`);
+		assert.equal(reply.events.at(-1).event, "done", reply.text);
+		assert.equal(reply.cut, false);
+		await bed.streamUntil("graceful", (s) => s.ended === "peer", "is let go");
+		await served(bed);
+		await bed.stop();
+	}, { limit: 180_000 });
+}
+
+for (const front of FRONTS.filter((f) => frontOf(f).server === "apache")) {
+	test(`${front}: a restart cuts streams, and serves again`, async () => {
+		const bed = await startBed({ front, globals: { keepalive: "1s" } });
+		const reply = await speaking(bed, "restart");
+		bed.web.kill("SIGHUP");
+		await reply.ended;
+		assert.equal(reply.cut, true);
+		await bed.streamUntil("restart", (s) => s.ended === "peer", "is let go");
+		await served(bed);
+		await bed.stop();
+	}, { limit: 180_000 });
+}
+
+for (const front of FRONTS.filter((f) => frontOf(f).server === "lighttpd")) {
+	test(`${front}: SIGUSR1 cuts streams after graceful-shutdown-timeout`, async () => {
+		const bed = await startBed({ front, globals: { keepalive: "1s" },
+			changeServer: (text) => `${text}
+server.feature-flags += ( "server.graceful-shutdown-timeout" => 2 )
+` });
+		const reply = await speaking(bed, "usr1");
+		bed.web.kill("SIGUSR1");
+		await reply.ended;
+		// A spawned agentcgi is told as well, and may be first.
+		if (reply.named("done").length === 0)
+			assert.equal(reply.cut, true);
+		else
+			assertFailedStream(reply, reply.data("error").error.code);
+		await bed.streamUntil("usr1", (s) => s.ended === "peer", "is let go");
+		await served(bed);
+		await bed.stop();
+	});
+}
+
+for (const front of FRONTS.filter((f) => ["nginx", "h2o"].includes(f))) {
+	test(`${front}: a graceful stop lets streams go on to their end`, async () => {
+		const bed = await startBed({ front });
+		const reply = await speaking(bed, "quit");
+		bed.web.kill(front === "nginx" ? "SIGQUIT" : "SIGTERM");
+		await until(() => bed.answer("hi").then(() => false, () => true), "new ones to be refused");
+		await bed.upstream.go("quit", 2);
+		assertStream(await reply.ended);
+		assert.equal(reply.said.length, 3);
+		await bed.stop();
+	});
+}
+
+// Whatever the site compresses: events come one by one, and as they are.
+for (const front of ALL_FRONTS) {
+	const start = lazyBed({ front, compress: true });
+
+	test(`${front}: a server that compresses everything lets events through`, async () => {
+		const bed = await start();
+		const name = `squeeze-${front}`;
+		const reply = await bed.ask(`[[sse n=4 gate stream=${name}]]`,
+			{ headers: { "accept-encoding": "gzip, deflate, br, zstd" } });
+		for (let i = 0; i < 4; i++) {
+			await bed.upstream.go(name);
+			await reply.spoken(i + 1);
+			assert.equal(reply.said.length, i + 1);
+		}
+		assertStream(await reply.ended);
+		assert.equal(reply.headers["content-encoding"], undefined);
+		await bed.stop();
+	});
+}
+
+await run(stopAll);
