@@ -21,6 +21,7 @@ PREFIX     ?= /usr/local
 BINDIR     ?= $(PREFIX)/sbin
 SYSCONFDIR ?= /etc
 DATADIR    ?= $(PREFIX)/share
+LIBDIR     ?= $(PREFIX)/lib
 MANDIR     ?= $(DATADIR)/man
 DOCDIR     ?= $(DATADIR)/doc/agentcgi
 
@@ -177,8 +178,15 @@ format: ## put the sources into the one format
 install: all ## into DESTDIR, below PREFIX=/usr/local
 	install -d $(DESTDIR)$(BINDIR)
 	install -m 755 $(B)/agentcgi $(DESTDIR)$(BINDIR)/agentcgi
+	install -d $(DESTDIR)$(LIBDIR)/agentcgi
+	install -m 755 $(B)/agentcgi $(DESTDIR)$(LIBDIR)/agentcgi/agentcgi.cgi
 	$(call install_tree,htdocs,$(DESTDIR)$(DATADIR)/agentcgi/htdocs)
-	$(call install_tree,conf,$(DESTDIR)$(DOCDIR)/conf)
+	$(call install_tree,docs,$(DESTDIR)$(DOCDIR))
+	install -d $(DESTDIR)$(DOCDIR)/conf
+	for file in conf/*; do \
+		sed -e 's#/usr/share/agentcgi#$(DATADIR)/agentcgi#' \
+			-e 's#/usr/lib/agentcgi#$(LIBDIR)/agentcgi#' \
+			$$file >$(DESTDIR)$(DOCDIR)/$$file; done
 	cd man && for page in *.[1-9] */*.[1-9]; do \
 		[ -f "$$page" ] || continue; \
 		dir=$(DESTDIR)$(MANDIR)/$$(dirname "$$page")/man$${page##*.}; \

@@ -58,6 +58,8 @@ function pageTest(name, fn, { allow, ...options } = {}) {
 			const page = await context.newPage();
 			await page.addInitScript(watch);
 			await page.goto(`${bed.origin}/index.html`);
+			// Who types before that makes chromium complain.
+			await page.locator("#prompt:focus").waitFor();
 			await fn(page, context);
 			if (options.javaScriptEnabled !== false)
 				assert.deepEqual(await page.evaluate("window.violations"), []);

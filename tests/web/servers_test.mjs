@@ -2,10 +2,12 @@
 // reload, graceful restart, restart.  Where a server cuts streams, the test
 // says so; docs/webservers.md has the table.
 
+import { once } from "node:events";
 import path from "node:path";
 import { ALL_FRONTS, FRONTS, frontOf, lazyBed, startBed } from "../lib/servers.mjs";
 import { assertFailedStream, assertStream } from "../lib/check.mjs";
 import { runToEnd, stopAll, until } from "../lib/proc.mjs";
+import { h2Session, open } from "../lib/sse.mjs";
 import { assert, note, run, test } from "../lib/tap.mjs";
 
 async function speaking(bed, name) {
@@ -131,6 +133,40 @@ for (const front of ALL_FRONTS) {
 		}
 		assertStream(await reply.ended);
 		assert.equal(reply.headers["content-encoding"], undefined);
+		await bed.stop();
+	});
+}
+
+// On one connection of HTTP/2, some servers serve a few at a time.
+const AT_A_TIME = { lighttpd: 8, apache: 6 };
+const MANY = 12;
+
+for (const front of ALL_FRONTS.filter((f) => frontOf(f).h2)) {
+	const most = AT_A_TIME[frontOf(front).server] ?? MANY;
+
+	test(`${front}: ${MANY} streams on one connection, ${most} at a time`, async () => {
+		const bed = await startBed({ front });
+		const session = h2Session(bed.url);
+		await once(session, "remoteSettings"); // what it may have at once
+		const replies = [];
+		for (let i = 0; i < MANY; i++)
+			open(`${bed.url}/invoke`, { session, body: { prompt: `[[sse n=1 gate stream=s${i}]]` } })
+				.then((reply) => (replies[i] = reply));
+		const begun = () => replies.filter(Boolean);
+		await until(() => begun().length >= most, `${most} to begin`);
+		assert.equal((await bed.upstream.stats()).open, most);
+		const released = new Set();
+		await until(async () => {
+			for (const i of replies.keys()) {
+				if (replies[i] && !released.has(i)) {
+					released.add(i);
+					await bed.upstream.go(`s${i}`);
+				}
+			}
+			return released.size === MANY && begun().every((reply) => reply.finished);
+		}, "all to end");
+		replies.forEach((reply) => assertStream(reply));
+		session.destroy();
 		await bed.stop();
 	});
 }
