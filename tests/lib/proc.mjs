@@ -92,7 +92,8 @@ export function descendants(pid) {
 	return found;
 }
 
-function kill(pid, signal) {
+// Signal a process that may have gone meanwhile.
+export function kill(pid, signal) {
 	try {
 		process.kill(pid, signal);
 	} catch {

@@ -6,7 +6,7 @@ import path from "node:path";
 import { ARN, CREDENTIALS, SECRETS, startUpstream } from "../upstream/upstream.mjs";
 import { frontOf, writeServer } from "./fronts.mjs";
 import { fetchAll, open } from "./sse.mjs";
-import { freePort, isAlive, start, temporary, until, untilListening } from "./proc.mjs";
+import { freePort, isAlive, kill, start, temporary, until, untilListening } from "./proc.mjs";
 
 export * from "./fronts.mjs";
 
@@ -249,7 +249,7 @@ class Bed {
 		await this.web?.stop();
 		await this.agentcgi?.stop();
 		for (const pid of this.agentcgiPids()) // let go by a killed server
-			process.kill(pid, "SIGKILL");
+			kill(pid, "SIGKILL");
 		if (this.ownUpstream)
 			await this.upstream.close();
 	}

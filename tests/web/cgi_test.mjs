@@ -9,7 +9,7 @@ import {
 	AGENTCGI, FRONTS, cleanEnvironment, configText, frontOf, startBed,
 } from "../lib/servers.mjs";
 import { assertRefused, assertStream } from "../lib/check.mjs";
-import { stopAll, temporary, until } from "../lib/proc.mjs";
+import { kill, stopAll, temporary, until } from "../lib/proc.mjs";
 import { fetchAll } from "../lib/sse.mjs";
 import { assert, run, test } from "../lib/tap.mjs";
 
@@ -185,13 +185,13 @@ for (const front of PROCESSES) {
 	test(`${front}: a file that everybody may write to is refused`, async () => {
 		const bed = await startBed({ front, upstream });
 		fs.chmodSync(bed.configPath, 0o666);
-		bed.agentcgiPids().forEach((pid) => process.kill(pid, "SIGTERM"));
+		bed.agentcgiPids().forEach((pid) => kill(pid, "SIGTERM"));
 		await until(() => bed.agentcgiPids().length === 0, "processes with the old file to end");
 		const reply = await bed.answer("hi");
 		assertRefused(reply, 503, "overloaded");
 		await until(() => bed.log().includes("chmod o-w"), "the log to say what to do");
 		fs.chmodSync(bed.configPath, 0o644);
-		bed.agentcgiPids().forEach((pid) => process.kill(pid, "SIGTERM"));
+		bed.agentcgiPids().forEach((pid) => kill(pid, "SIGTERM"));
 		await until(async () => (await bed.answer("hi")).status === 200, "it to be read again");
 		await bed.stop();
 	});

@@ -4,7 +4,7 @@
 import fs from "node:fs";
 import { EXTERNAL, FRONTS, SERVICES, frontOf, spawnUpstream, startBed } from "../lib/servers.mjs";
 import { assertFailedStream, assertStream } from "../lib/check.mjs";
-import { descendants, isAlive, stopAll, until } from "../lib/proc.mjs";
+import { descendants, isAlive, kill, stopAll, until } from "../lib/proc.mjs";
 import { assert, note, run, test } from "../lib/tap.mjs";
 
 // A stream that has said one of its three things and waits for a go.
@@ -140,7 +140,7 @@ for (const front of FRONTS) {
 		const ours = bed.agentcgiPids();
 		const pids = [bed.web.pid, ...descendants(bed.web.pid)] // workers, too
 			.filter((pid) => !ours.includes(pid));
-		pids.forEach((pid) => process.kill(pid, "SIGKILL"));
+		pids.forEach((pid) => kill(pid, "SIGKILL"));
 		await reply.ended;
 		assert.equal(reply.cut, true);
 		assert.equal(reply.named("done").length, 0);
@@ -148,7 +148,7 @@ for (const front of FRONTS) {
 		if (bed.agentcgi)
 			assert.equal(bed.agentcgi.ended, null);
 		for (const pid of bed.agentcgiPids())
-			process.kill(pid, "SIGKILL");
+			kill(pid, "SIGKILL");
 		await bed.stop();
 	});
 
@@ -157,7 +157,7 @@ for (const front of FRONTS) {
 		const reply = await speaking(bed, "self");
 		const pids = bed.agentcgiPids();
 		assert.ok(pids.length >= 1);
-		pids.forEach((pid) => process.kill(pid, "SIGKILL"));
+		pids.forEach((pid) => kill(pid, "SIGKILL"));
 		await reply.ended;
 		const { crash } = frontOf(front);
 		assert.equal(reply.cut, crash === "cut");

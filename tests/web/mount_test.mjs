@@ -2,7 +2,7 @@
 
 import { FRONTS, lazyBed, startBed } from "../lib/servers.mjs";
 import { assertRefused, assertStream } from "../lib/check.mjs";
-import { stopAll } from "../lib/proc.mjs";
+import { kill, stopAll } from "../lib/proc.mjs";
 import { fetchAll } from "../lib/sse.mjs";
 import { assert, run, test } from "../lib/tap.mjs";
 
@@ -42,7 +42,7 @@ for (const front of FRONTS) {
 	test(`${front}: with the mount told by the configuration`, async () => {
 		const bed = await startBed({ front, agents });
 		bed.writeConfig({ mount: bed.mount });
-		bed.agentcgiPids().forEach((pid) => process.kill(pid, "SIGHUP"));
+		bed.agentcgiPids().forEach((pid) => kill(pid, "SIGHUP"));
 		await checkRoutes(bed, bed.url);
 		await bed.stop();
 	});
