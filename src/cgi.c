@@ -3,11 +3,13 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "table.h"
 
 /* A body comes from the web server's disk or at a slow client's pace. */
 enum {
-	WAIT_MS = 30000
+	WAIT_MS = 30000,
+	TOTAL_MS = 120000 /* as in server.c */
 };
 
 void cgi_input_init(struct cgi_input *input, int fd, const struct table *params)
@@ -15,7 +17,8 @@ void cgi_input_init(struct cgi_input *input, int fd, const struct table *params)
 	struct slice length = table_get(params, "CONTENT_LENGTH");
 	struct slice method = table_get(params, "REQUEST_METHOD");
 
-	*input = (struct cgi_input){.fd = fd};
+	*input = (struct cgi_input){
+	    .fd = fd, .until_ms = clock_mono_ms() + TOTAL_MS};
 	if (slice_to_number(length, UINT64_MAX - 1, &input->left) &&
 	    input->left > 0)
 		return;
@@ -34,7 +37,7 @@ int cgi_input_next(void *source, char *bytes, int size)
 		want = (size_t)input->left;
 	if (want == 0)
 		return 0;
-	if (poll(&wait, 1, WAIT_MS) <= 0)
+	if (poll(&wait, 1, WAIT_MS) <= 0 || clock_mono_ms() > input->until_ms)
 		return -1;
 	n = read(input->fd, bytes, want);
 	if (n > 0)

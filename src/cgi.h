@@ -15,14 +15,16 @@ struct table;
 
 struct cgi_input {
 	int fd;
-	uint64_t left; /* bytes still to come at most */
+	uint64_t left;     /* bytes still to come at most */
+	uint64_t until_ms; /* by clock_mono_ms, when patience ends */
 };
 
 void cgi_input_init(
     struct cgi_input *input, int fd, const struct table *params);
 
 /* The next bytes, at most size of them: how many, 0 at the end, -1 if reading
- * fails or nothing comes for half a minute.  input is a struct cgi_input. */
+ * fails, nothing comes for half a minute, or all of it takes two minutes. input
+ * is a struct cgi_input. */
 int cgi_input_next(void *input, char *bytes, int size);
 
 #endif

@@ -134,11 +134,89 @@ enum status intake_add(struct intake *intake, struct slice *bytes)
 						      : STATUS_CLIENT_GONE;
 }
 
+/* ---- parameters, across the records they came in ---- */
+
+struct cursor {
+	struct slice records;
+	size_t here; /* bytes to come of the record it is in */
+};
+
+/* Go to the next content, if this record has no more. */
+static bool enter(struct cursor *cursor)
+{
+	while (cursor->here == 0 && cursor->records.len >= HEADER_LEN) {
+		const uint8_t *head = (const uint8_t *)cursor->records.ptr;
+		size_t len = (size_t)head[4] << 8 | head[5];
+		bool params = head[1] == TYPE_PARAMS;
+
+		cursor->here = params ? len : 0;
+		cursor->records = slice_skip(
+		    cursor->records, HEADER_LEN + (params ? 0 : len));
+	}
+	return cursor->here > 0;
+}
+
+static bool pass(struct cursor *cursor, size_t n)
+{
+	while (n > 0) {
+		size_t some;
+
+		if (!enter(cursor))
+			return false;
+		some = n < cursor->here ? n : cursor->here;
+		cursor->records = slice_skip(cursor->records, some);
+		cursor->here -= some;
+		n -= some;
+	}
+	return true;
+}
+
+/* One byte below 128, or four of which the first is not. */
+static bool take_length(struct cursor *cursor, size_t *len)
+{
+	size_t more = 0;
+
+	*len = 0;
+	do {
+		uint8_t byte;
+
+		if (!enter(cursor))
+			return false;
+		byte = (uint8_t)cursor->records.ptr[0];
+		if (*len == 0 && more == 0 && byte >= 0x80) {
+			more = 4;
+			byte &= 0x7f;
+		}
+		*len = *len << 8 | byte;
+		(void)pass(cursor, 1);
+	} while (more > 0 && --more > 0);
+	return true;
+}
+
+/* Whether every name and value is as long as it says.  libfcgi allocates what
+ * it is told, and aborts the process if it cannot. */
+static bool lengths_are_true(const struct intake *intake)
+{
+	struct cursor cursor = {.records = buf_slice(&intake->head)};
+
+	while (enter(&cursor)) {
+		size_t name, value;
+
+		if (!take_length(&cursor, &name) ||
+		    !take_length(&cursor, &value) || !pass(&cursor, name) ||
+		    !pass(&cursor, value))
+			return false;
+	}
+	return true;
+}
+
 struct slice intake_head(struct intake *intake)
 {
 	const uint8_t end[HEADER_LEN] = {VERSION_1, TYPE_STDIN,
 	    (uint8_t)(intake->id >> 8), (uint8_t)intake->id};
 
+	if (buf_status(&intake->head) != STATUS_OK || !lengths_are_true(intake))
+		return (struct slice){0};
 	keep(intake, end, sizeof end);
 	if (buf_status(&intake->head) != STATUS_OK)
 		return (struct slice){0};

@@ -40,7 +40,7 @@ MUST_CHECK enum status intake_add(struct intake *intake, struct slice *bytes);
 
 /* The records that libfcgi reads parameters from: the kept ones, and an empty
  * STDIN.  Call once, when there are all parameters; NULL bytes if memory is
- * out. */
+ * out or a name or value is not as long as it says. */
 struct slice intake_head(struct intake *intake);
 
 #endif

@@ -388,6 +388,10 @@ int probe_run(const char *url)
 	probe.url = buf_text(&address);
 	if (probe.url != NULL && set_up(&probe))
 		result = measure(&probe);
+	else
+		(void)fprintf(stderr,
+		    "agentcgi: selftest: out of memory, or the URL has more "
+		    "than 8 KiB\n");
 	tear_down(&probe);
 	buf_free(&address);
 	return result;

@@ -33,7 +33,7 @@ const WAYS = {
 	"lighttpd-spawn": { server: "lighttpd", conf: "lighttpd-spawn.conf", kind: "spawn",
 		leave: "now", crash: "cut" },
 	"lighttpd-cgi": { server: "lighttpd", conf: "lighttpd-cgi.conf", kind: "cgi",
-		leave: "now", crash: "whole" },
+		leave: "now", crash: "whole", h2: true },
 	"nginx": { server: "nginx", conf: "nginx.conf", kind: "service",
 		leave: "now", crash: "whole", tcp: true, h2: true },
 	"apache": { server: "apache", conf: "apache-proxy-fcgi.conf", kind: "service",
@@ -94,6 +94,7 @@ function mounted(text, mount) {
 		return text.replaceAll("/api", mount);
 	return text.replaceAll("/api/", "/").replaceAll('"/api":', '"/":')
 		.replace(/^ScriptAlias "[^"]*" "(.*)"/m, 'ScriptAlias "/" "$1/"')
+		.replace('<Location "${agentcgi_mount}">', '<Location "/">')
 		.replaceAll("${agentcgi_mount}", "");
 }
 
@@ -288,7 +289,7 @@ error-log: ${bed.dir}/front.log
 temp-buffer-path: ${bed.dir}
 ${bed.compress ? "compress: ON" : ""}
 hosts:
-  "localhost:${port}":
+  "127.0.0.1:${port}":
     paths:
 ${paths}
 ${bed.mount === "/" ? "" : `      "/":

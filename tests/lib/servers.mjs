@@ -164,7 +164,7 @@ class Bed {
 				PATH: process.env.PATH, HOME: this.dir, LC_ALL: "C.UTF-8" } });
 			this.port = port;
 			this.origin = this.front.h2
-				? `h2c://localhost:${this.h2port}` : `http://localhost:${port}`;
+				? `h2c://127.0.0.1:${this.h2port}` : `http://127.0.0.1:${port}`;
 			this.url = this.origin + this.mount.replace(/\/$/, "");
 			const ready = await until(async () => {
 				if (this.web.ended)

@@ -116,6 +116,33 @@ TEST(a_request_without_a_body)
 	finish();
 }
 
+static bool has_head(struct slice records)
+{
+	bool has;
+
+	begin();
+	CHECK(add(records) == STATUS_OK);
+	has = intake_head(&intake).ptr != NULL;
+	finish();
+	return has;
+}
+
+/* BEGIN is of request 7. */
+TEST(names_and_values_are_as_long_as_they_say)
+{
+#define PAIRS(len, bytes) "\1\4\0\7\0" len "\0\0" bytes
+	CHECK(has_head(SLICE(BEGIN PAIRS("\4", "\1\1xy") BEHIND END)));
+	/* in two records, cut in a length, a name and a value */
+	CHECK(has_head(SLICE(BEGIN PAIRS("\1", "\2") PAIRS("\2", "\2x")
+		PAIRS("\2", "yz") PAIRS("\1", "w") BEHIND END)));
+	CHECK(has_head(SLICE(BEGIN PAIRS("\7", "\200\0\0\1\1xy") BEHIND END)));
+	CHECK(!has_head(SLICE(BEGIN PAIRS("\3", "\1\1x") BEHIND END)));
+	CHECK(!has_head(SLICE(BEGIN PAIRS("\1", "\0") BEHIND END)));
+	CHECK(!has_head(SLICE(BEGIN PAIRS("\2", "\200\0") BEHIND END)));
+	CHECK(!has_head(SLICE(BEGIN PAIRS(
+	    "\10", "\377\377\377\376\377\377\377\376") BEHIND END)));
+}
+
 TEST(padding_of_the_last_record_belongs_to_it)
 {
 	struct slice request = SLICE(HEAD STDIN "\1\5\0\7\0\0\2\0__");

@@ -31,9 +31,45 @@ for (const front of MOVABLE) {
 		test(`${front}: mounted at ${mount}`, async () => {
 			const bed = await startBed({ front, mount, agents });
 			await checkRoutes(bed, bed.url);
-			await bed.stop();
+			// Programs at the root leave no place for a page.
+			if (mount === "/" && !["apache", "caddy", "h2o", "nginx"].includes(front))
+				return bed.stop();
+			const page = await fetchAll(`${bed.origin}/agentcgi/selftest.html`);
+			assert.match(page.text, /agentcgi-api/);
+			return bed.stop();
 		});
 	}
+}
+
+// The shipped files let this machine in, and nobody else.  Here they let in
+// another one alone, so that we are nobody else.
+const LOCAL = [[/^(\s*)Require local/gm, "$1Require ip 192.0.2.1"], // Apache
+	[/\^\(127\\\.\|::1\$\)/g, "^192\\.0\\.2\\."], // lighttpd
+	[/allow 127\.0\.0\.0\/8;\s*allow ::1;/g, "allow 192.0.2.1;"], // nginx
+	[/127\.0\.0\.0\/8 ::1/g, "192.0.2.1"]]; // Caddy
+const GUARDED = MOVABLE.filter((front) => front !== "h2o");
+
+for (const front of GUARDED) {
+	test(`${front}: others than this machine are kept out`, async () => {
+		let changed;
+		const bed = await startBed({ front, change(text) {
+			changed = LOCAL.reduce((t, [from, to]) => t.replace(from, to), text);
+			assert.notEqual(changed, text);
+			return changed;
+		} });
+		for (const target of ["/api", "/api/", "/api?x", "/api/health", "//api/health",
+			"/x/../api/health", "/%61pi/health", "/api/invoke?prompt=hi", "/agentcgi/",
+			"/agentcgi/index.html"]) {
+			const reply = await fetchAll(bed.origin + target);
+			assert.ok(reply.status >= 300 && reply.status < 500, `${target}: ${reply.status}`);
+			assert.equal(reply.headers["x-request-id"], undefined, `${target} reaches agentcgi`);
+			assert.ok(!reply.body.subarray(0, 4).equals(Buffer.from("\x7fELF")), target);
+			assert.doesNotMatch(reply.text, /agentcgi-api/, target);
+		}
+		assert.equal((await fetchAll(`${bed.origin}/api/health`)).status, 403);
+		assert.equal((await bed.upstream.requests()).length, 0);
+		await bed.stop();
+	});
 }
 
 for (const front of FRONTS) {
