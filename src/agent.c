@@ -30,7 +30,7 @@ static const struct setting rows[] = {
     {TEXT(qualifier, "DEFAULT", syntax_qualifier)},
     {TEXT(region, "", endpoint_check_region)},
     {TEXT(endpoint, "", endpoint_check_url)},
-    {CHOICE(auth, auths, "sigv4"), .later = true},
+    {CHOICE(auth, auths, "sigv4"), .later = true, .now = 2},
     {TEXT(profile, "", NULL)},
     {CHOICE(payload, payloads, "prompt")},
     {CHOICE(events, events, "raw"), .later = true},

@@ -1,6 +1,7 @@
 #include "authorise.h"
 
 #include "config.h"
+#include "log.h"
 #include "request.h"
 
 /* Host and port of "https://host:port". */
@@ -59,4 +60,36 @@ enum status authorise(
 	if (config->require_user && request->user.len == 0)
 		return STATUS_UNAUTHORISED;
 	return STATUS_OK;
+}
+
+/* Of one line of text, and so safe to pass on. */
+static bool is_bearer(struct slice authorization)
+{
+	for (size_t i = 0; i < authorization.len; i++) {
+		if (authorization.ptr[i] < ' ' || authorization.ptr[i] > '~')
+			return false;
+	}
+	return authorization.len > 7 &&
+	    slice_equal_nocase(slice_first(authorization, 7), SLICE("Bearer "));
+}
+
+enum status authorise_agent(
+    const struct request *request, const struct config_agent *agent)
+{
+	if (agent->auth != AUTH_BEARER || is_bearer(request->authorization))
+		return STATUS_OK;
+	if (request->authorization.len == 0)
+		log_write(LOG_WARNING,
+		    "agent %s: no Authorization arrived; if the client sent "
+		    "one, the web server keeps it: agentcgi selftest URL "
+		    "tells the line that passes it on",
+		    agent->name);
+	return STATUS_NO_TOKEN;
+}
+
+struct slice authorise_passed_on(
+    const struct request *request, const struct config_agent *agent)
+{
+	return agent->auth == AUTH_BEARER ? request->authorization
+					  : (struct slice){0};
 }

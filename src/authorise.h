@@ -8,6 +8,7 @@
 #include "status.h"
 
 struct config;
+struct config_agent;
 struct request;
 
 /* STATUS_UNAUTHORISED: require_user is set and nobody is signed in.
@@ -16,6 +17,15 @@ struct request;
  * spend our money with its visitors' sign-in. */
 MUST_CHECK enum status authorise(
     const struct request *request, const struct config *config);
+
+/* STATUS_NO_TOKEN, with a hint in the log: the agent wants the caller's bearer
+ * token, and there is none. */
+MUST_CHECK enum status authorise_agent(
+    const struct request *request, const struct config_agent *agent);
+
+/* The caller's Authorization if this agent gets it, else empty. */
+struct slice authorise_passed_on(
+    const struct request *request, const struct config_agent *agent);
 
 /* Whether answers may be read by scripts of this request's Origin: it is one
  * that allow_origin names. */

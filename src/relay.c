@@ -238,6 +238,7 @@ static enum status start_run(
 	    .session_id = session_id,
 	    .request_id = exchange->reply.request_id,
 	    .payload = exchange->request.payload,
+	    .authorization = authorise_passed_on(&exchange->request, agent),
 	};
 	struct client_options options = client_of(exchange);
 
@@ -274,6 +275,8 @@ static void invoke(struct exchange *exchange)
 	status = request_parse_input(&exchange->request,
 	    gateway_params(gateway), gateway_body(gateway),
 	    agent->payload == PAYLOAD_PASSTHROUGH, &rules, &exchange->arena);
+	if (status == STATUS_OK)
+		status = authorise_agent(&exchange->request, agent);
 	if (status == STATUS_OK)
 		status = may_run(exchange);
 	if (status == STATUS_OK)

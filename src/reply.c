@@ -109,6 +109,9 @@ static void error(
 	reply_begin(reply, row->http, "application/json");
 	if (allow != NULL)
 		reply_header(reply, "Allow", slice_from(allow));
+	if (row->challenge != NULL)
+		reply_header(
+		    reply, "WWW-Authenticate", slice_from(row->challenge));
 	if (row->retry_after_s > 0) {
 		text(reply, "Retry-After: ");
 		number(reply, row->retry_after_s);

@@ -99,6 +99,10 @@ static void read_caller(struct request *request, const struct table *params)
 	request->fetch_site = table_get(params, "HTTP_SEC_FETCH_SITE");
 	if (is_word(id, MIN_ID, MAX_ID, SLICE("._-")))
 		request->id = id;
+	request->authorization = table_get(params, "HTTP_AUTHORIZATION");
+	if (request->authorization.len == 0)
+		request->authorization =
+		    table_get(params, "REDIRECT_HTTP_AUTHORIZATION");
 	request->last_event_id = table_get(params, "HTTP_LAST_EVENT_ID");
 	request->secure =
 	    slice_equal_nocase(table_get(params, "HTTPS"), SLICE("on")) ||

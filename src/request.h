@@ -35,6 +35,7 @@ struct request {
 	struct slice fetch_site; /* Sec-Fetch-Site */
 	struct slice
 	    id; /* X-Request-Id if it may be logged, [A-Za-z0-9._-]{8,64} */
+	struct slice authorization; /* Authorization; a secret */
 	struct slice last_event_id; /* header, else lastEventId= in the query */
 	bool secure;                /* over https */
 

@@ -328,6 +328,7 @@ static void start_upstream(struct run *run, const struct run_request *request)
 	    .session_id = request->session_id,
 	    .request_id = run->request_id,
 	    .payload = request->payload,
+	    .authorization = request->authorization,
 	};
 	enum status status = upstream_start(
 	    run->runs->http, &wanted, &callbacks, run, &run->upstream);

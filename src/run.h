@@ -42,6 +42,8 @@ struct run_request {
 	const char *session_id;
 	const char *request_id;
 	struct slice payload;
+	struct slice
+	    authorization; /* the caller's, to be passed on, or empty */
 };
 
 /* Begin a run and attach its first client.  options.answer's session_id and

@@ -310,11 +310,21 @@ void setting_dump(
 	}
 }
 
+static bool has_to_wait(const struct setting *row, const void *base)
+{
+	unsigned choice = 0;
+
+	if (row->kind == SETTING_CHOICE)
+		memcpy(
+		    &choice, (const char *)base + row->offset, sizeof choice);
+	return row->later && choice >= row->now && changed(row, base);
+}
+
 void setting_add_later(const struct setting_table *table, const void *base,
     const char *prefix, struct buf *out)
 {
 	for (size_t i = 0; i < table->len; i++)
-		if (table->rows[i].later && changed(&table->rows[i], base))
+		if (has_to_wait(&table->rows[i], base))
 			buf_addf(out, "%s%s\n", prefix, table->rows[i].name);
 }
 

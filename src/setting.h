@@ -30,7 +30,8 @@ struct setting {
 	const char *fallback; /* its default, as setting_format writes it */
 	uint64_t min, max;    /* for numbers, in the unit kept */
 	bool off;             /* the word off is allowed, and kept as 0 */
-	bool later; /* accepted, but this version has no such feature */
+	bool later;   /* accepted, but this version has no such feature */
+	unsigned now; /* of a choice: how many, from the first, it has */
 	const char *const *choices; /* up to a NULL */
 	/* For text: what is allowed, or NULL if value is. */
 	const char *(*check)(struct slice value);

@@ -26,6 +26,8 @@ enum status {
 	STATUS_BAD_UTF8,
 	STATUS_BAD_SESSION,
 	STATUS_UNAUTHORISED,
+	STATUS_NO_TOKEN,
+	STATUS_TOKEN_REFUSED,
 	STATUS_FORBIDDEN,
 	STATUS_NOT_FOUND,
 	STATUS_NO_AGENT,
@@ -64,7 +66,8 @@ struct status_row {
 	unsigned http;     /* HTTP status, or 0 where a client is never told */
 	const char *code;  /* the contract's code */
 	const char *words; /* one plain sentence */
-	bool retryable;    /* the same request may succeed later */
+	const char *challenge;   /* for WWW-Authenticate, or NULL */
+	bool retryable;          /* the same request may succeed later */
 	unsigned retry_after_s;  /* for Retry-After; 0: none is sent */
 	bool operator_must_know; /* logged as a warning, not as information */
 };

@@ -3,27 +3,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agentcore.h"
 #include "buf.h"
-#include "clock.h"
 #include "config.h"
 #include "credentials/credentials.h"
 #include "decode.h"
 #include "env.h"
 #include "http.h"
-#include "json.h"
 #include "log.h"
-#include "sigv4.h"
 
 enum {
-	/* An encoded ARN is under 400 bytes; a base path may come before. */
-	URL_MAX = 8192,
-	/* Authorization: key id, scope, header names, signature. */
-	AUTHORIZATION_MAX = 1024,
 	/* As much of an error's body as is looked at: AWS sends one line. */
 	ERROR_BODY_MAX = 4096
 };
-
-#define SESSION_HEADER "X-Amzn-Bedrock-AgentCore-Runtime-Session-Id"
 
 struct upstream {
 	struct http *http;
@@ -33,7 +25,8 @@ struct upstream {
 	const struct config_agent *agent;
 	char request_id[65];
 	char session_id[101];
-	struct buf payload; /* libcurl may read it until the end */
+	struct buf payload;         /* libcurl may read it until the end */
+	struct slice authorization; /* the caller's, while it starts */
 	struct decode decode;
 	struct buf error; /* the body of a refusal */
 	char error_type[64];
@@ -79,10 +72,13 @@ static void finish(struct upstream *upstream, enum status status)
 
 /* upstream.md of the service: "Errors": the status decides, but 402 is a
  * quota and so a throttle, and 424 the agent's own failure. */
-static enum status classify(unsigned http)
+static enum status classify(const struct upstream *upstream, unsigned http)
 {
 	switch (http) {
 	case 401:
+		return upstream->agent->auth == AUTH_BEARER
+		    ? STATUS_TOKEN_REFUSED
+		    : STATUS_UPSTREAM_DENIED;
 	case 403:
 		return STATUS_UPSTREAM_DENIED;
 	case 402:
@@ -131,7 +127,7 @@ static enum status on_event(void *ctx, const struct decode_event *event)
 
 static void refuse(struct upstream *upstream, const struct http_head *head)
 {
-	upstream->refused = classify(head->status);
+	upstream->refused = classify(upstream, head->status);
 	keep_error_type(upstream, http_header(head, "x-amzn-errortype"));
 	log_write(LOG_WARNING, "request=%s upstream answered %u %s",
 	    upstream->request_id, head->status, upstream->error_type);
@@ -205,129 +201,19 @@ static void on_end(void *ctx, enum status status)
 
 /* ---- the request ---- */
 
-struct target {
-	struct slice host, path, query; /* views of url */
-	struct buf url;
-};
-
-/* Endpoint, its base path, the encoded ARN and the qualifier; the same bytes
- * are sent and signed. */
-static bool make_target(struct target *target, const struct config_agent *agent)
-{
-	struct slice url, rest;
-
-	buf_init(&target->url, URL_MAX);
-	buf_add_text(&target->url, agent->endpoint);
-	buf_add_text(&target->url, "/runtimes/");
-	sigv4_add_encoded(&target->url, slice_from(agent->arn));
-	buf_add_text(&target->url, "/invocations?qualifier=");
-	sigv4_add_encoded(&target->url, slice_from(agent->qualifier));
-	if (buf_text(&target->url) == NULL)
-		return false;
-	url = buf_slice(&target->url);
-	rest = slice_skip(url, slice_find(url, SLICE("://")) + 3);
-	target->host = slice_first(rest, slice_find(rest, SLICE("/")));
-	rest = slice_skip(rest, target->host.len);
-	target->path = slice_cut(&rest, '?');
-	target->query = rest;
-	return true;
-}
-
-enum {
-	HEADER_COUNT_MAX = 8
-};
-
-struct headers {
-	struct sigv4_header list[HEADER_COUNT_MAX];
-	size_t count;
-};
-
-static void add(struct headers *headers, const char *name, struct slice value)
-{
-	headers->list[headers->count++] =
-	    (struct sigv4_header){.name = slice_from(name), .value = value};
-}
-
-static enum status sign(struct buf *authorization, const struct keys *keys,
-    const struct upstream *upstream, const struct target *target,
-    const struct headers *headers, const char *date)
-{
-	uint8_t digest[DIGEST_LEN];
-	char hash[DIGEST_HEX_LEN];
-	struct sigv4_request request = {
-	    .method = SLICE("POST"),
-	    .path = target->path,
-	    .query = target->query,
-	    .headers = headers->list,
-	    .header_count = headers->count,
-	};
-	struct sigv4_scope scope = {
-	    .date = date,
-	    .region = slice_from(upstream->agent->region),
-	    .service = SLICE("bedrock-agentcore"),
-	};
-
-	digest_sha256(digest, buf_slice(&upstream->payload));
-	digest_hex(hash, digest);
-	request.payload_hash = slice_from(hash);
-	return sigv4_sign(authorization, &request, &scope, slice_from(keys->id),
-	    slice_from(keys->secret));
-}
-
-static bool send_request(struct upstream *upstream, const struct target *target,
-    const struct headers *headers)
+static enum status invoke(struct upstream *upstream, const struct keys *keys)
 {
 	static const struct http_callbacks callbacks = {
 	    .head = on_head, .body = on_body, .end = on_end};
-	struct http_header list[HEADER_COUNT_MAX];
-	struct http_request request = {
-	    .method = "POST",
-	    .url = target->url.ptr,
-	    .headers = list,
-	    .header_count = headers->count,
-	    .body = buf_slice(&upstream->payload),
-	    .connect_timeout_ms = upstream->agent->connect_timeout_ms,
+	struct agentcore_request request = {
+	    .agent = upstream->agent,
+	    .session_id = upstream->session_id,
+	    .payload = buf_slice(&upstream->payload),
+	    .authorization = upstream->authorization,
 	};
 
-	for (size_t i = 0; i < headers->count; i++)
-		list[i] = (struct http_header){
-		    headers->list[i].name, headers->list[i].value};
-	upstream->transfer =
-	    http_start(upstream->http, &request, &callbacks, upstream);
-	return upstream->transfer != NULL;
-}
-
-static enum status invoke(struct upstream *upstream, const struct keys *keys)
-{
-	char date[SIGV4_DATE_LEN];
-	struct target target;
-	struct headers headers = {.count = 0};
-	struct buf authorization;
-	enum status status = STATUS_NO_MEMORY;
-
-	buf_init(&authorization, AUTHORIZATION_MAX);
-	if (!make_target(&target, upstream->agent))
-		goto out;
-	sigv4_date(date, clock_unix_s());
-	add(&headers, "Host", target.host);
-	add(&headers, "Content-Type", SLICE("application/json"));
-	/* AWS's TypeScript server streams only to those who name SSE. */
-	add(&headers, "Accept", SLICE("text/event-stream, application/json"));
-	add(&headers, SESSION_HEADER, slice_from(upstream->session_id));
-	add(&headers, "X-Amz-Date", slice_from(date));
-	if (keys->token[0] != '\0')
-		add(&headers, "X-Amz-Security-Token", slice_from(keys->token));
-	status = sign(&authorization, keys, upstream, &target, &headers, date);
-	if (status != STATUS_OK)
-		goto out;
-	add(&headers, "Authorization", buf_slice(&authorization));
-	add(&headers, "User-Agent", SLICE("agentcgi/" VERSION));
-	status = send_request(upstream, &target, &headers) ? STATUS_OK
-							   : STATUS_NO_MEMORY;
-out:
-	buf_free(&target.url);
-	buf_wipe(&authorization);
-	return status;
+	return agentcore_start(upstream->http, &request, keys, &callbacks,
+	    upstream, &upstream->transfer);
 }
 
 static void on_keys(void *ctx, enum status status, const struct keys *keys)
@@ -376,9 +262,14 @@ enum status upstream_start(struct http *http,
 	upstream->http = http;
 	upstream->callbacks = callbacks;
 	upstream->ctx = ctx;
+	upstream->authorization = request->authorization;
 	upstream->starting = true;
-	credentials_get(&source, on_keys, upstream);
+	if (request->authorization.len > 0)
+		upstream->started = invoke(upstream, NULL);
+	else
+		credentials_get(&source, on_keys, upstream);
 	upstream->starting = false;
+	upstream->authorization = (struct slice){0};
 	status = upstream->started;
 	if (status != STATUS_OK) {
 		free_upstream(upstream);

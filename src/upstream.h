@@ -1,8 +1,6 @@
 /*
- * upstream: one invocation of an agent: keys, signature, request, and the
- * answer as events.
- *
- * https://docs.aws.amazon.com/bedrock-agentcore/latest/APIReference/API_InvokeAgentRuntime.html
+ * upstream: one invocation of an agent: keys, request, and the answer as
+ * events.
  */
 #ifndef UPSTREAM_H
 #define UPSTREAM_H
@@ -23,6 +21,8 @@ struct upstream_request {
 	const char *session_id;
 	const char *request_id; /* for the log */
 	struct slice payload;   /* JSON */
+	/* The caller's Authorization, passed on; empty: our keys sign. */
+	struct slice authorization;
 };
 
 /* Called in this order, never before upstream_start returns; end once, unless

@@ -2,6 +2,7 @@
 
 #include "../../src/config.h"
 #include "../../src/request.h"
+#include "fake_log.h"
 #include "tap.h"
 
 static char nowhere[] = "";
@@ -106,6 +107,38 @@ TEST(whose_scripts_may_read_answers)
 	config.allow_origin = nowhere;
 	request.origin = SLICE("https://a.example");
 	CHECK(!authorise_origin(&request, &config));
+}
+
+static enum status with_token(enum config_auth auth, struct slice authorization)
+{
+	struct request request = {.authorization = authorization};
+	char name[] = "a";
+	struct config_agent agent = {.name = name, .auth = auth};
+	enum status status = authorise_agent(&request, &agent);
+
+	if (status == STATUS_OK && auth == AUTH_BEARER)
+		CHECK_SLICE(
+		    authorise_passed_on(&request, &agent), authorization);
+	else if (status == STATUS_OK)
+		CHECK(authorise_passed_on(&request, &agent).len == 0);
+	return status;
+}
+
+TEST(whose_token_is_passed_on)
+{
+	CHECK(with_token(AUTH_SIGV4, SLICE("")) == STATUS_OK);
+	CHECK(with_token(AUTH_SIGV4, SLICE("Bearer a.b.c")) == STATUS_OK);
+	CHECK(with_token(AUTH_BEARER, SLICE("Bearer a.b.c")) == STATUS_OK);
+	CHECK(with_token(AUTH_BEARER, SLICE("bearer a")) == STATUS_OK);
+	log_forget();
+	CHECK(with_token(AUTH_BEARER, SLICE("")) == STATUS_NO_TOKEN);
+	CHECK(logged("no Authorization arrived"));
+	log_forget();
+	CHECK(with_token(AUTH_BEARER, SLICE("Bearer ")) == STATUS_NO_TOKEN);
+	CHECK(with_token(AUTH_BEARER, SLICE("Basic YTpi")) == STATUS_NO_TOKEN);
+	CHECK(with_token(AUTH_BEARER, SLICE("Bearer a\r\nX: y")) ==
+	    STATUS_NO_TOKEN);
+	CHECK(!logged("Basic") && !logged("X: y"));
 }
 
 int main(void)

@@ -440,13 +440,15 @@ TEST(what_has_to_wait_is_listed)
 	struct config *c =
 	    parse("store = files\nrate = off\nmount = /a\n"
 		  "session_policy = signed\n" AGENT "resume_window = 60000ms\n"
-		  "[agent r]\nbackend = bedrock\nmodel = m\n");
+		  "auth = bearer\n"
+		  "[agent r]\nbackend = bedrock\nmodel = m\nauth = api_key\n");
 	struct buf out;
 
 	buf_init(&out, 4096);
 	config_unsupported(c, &out);
 	CHECK_SLICE(buf_slice(&out),
-	    SLICE("rate\n[agent r] backend\n[agent r] model\n"));
+	    SLICE("rate\n[agent r] backend\n[agent r] auth\n"
+		  "[agent r] model\n"));
 	config_unref(c);
 	buf_clear(&out);
 	/* Each default is written as a dump writes it. */
