@@ -9,6 +9,7 @@
 #include "demo.h"
 #include "env.h"
 #include "http.h"
+#include "invoke.h"
 #include "listen.h"
 #include "options.h"
 #include "probe.h"
@@ -25,6 +26,17 @@ static int wrong_use(const char *what)
 	(void)fprintf(stderr,
 	    "agentcgi: %s: not understood; agentcgi --help tells the rest\n",
 	    what);
+	return EXIT_WRONG_USE;
+}
+
+/* Words that are no options of invoke are most likely of its prompt. */
+static int wrong_arguments(const struct options *options, const char *wrong)
+{
+	if (options->command != COMMAND_INVOKE || options->prompt == NULL ||
+	    wrong[0] == '-')
+		return wrong_use(wrong);
+	(void)fprintf(stderr,
+	    "agentcgi: invoke takes one PROMPT: put quotes around all of it\n");
 	return EXIT_WRONG_USE;
 }
 
@@ -55,6 +67,24 @@ static int show_config(const struct options *options)
 	buf_free(&text);
 	config_unref(config);
 	return result;
+}
+
+static int invoke(const struct options *options)
+{
+	char found[4096];
+	struct invoke_options wanted = {
+	    .config = service_config_path(
+		options->config, false, found, sizeof found),
+	    .agent = options->agent,
+	    .session_id = options->session,
+	    .prompt = options->prompt,
+	    .in = STDIN_FILENO,
+	    .out = STDOUT_FILENO,
+	};
+
+	if (options->prompt == NULL)
+		return wrong_use("invoke without a PROMPT");
+	return invoke_run(&wanted);
 }
 
 static int show_version(void)
@@ -123,7 +153,7 @@ int main(int argc, char *argv[])
 
 	forbid_cores();
 	if (options_parse(&options, argc, argv, in_cgi, &wrong) != STATUS_OK)
-		return wrong_use(wrong);
+		return wrong_arguments(&options, wrong);
 	switch (options.command) {
 	case COMMAND_CGI:
 		if (!listen_inherited(0))
@@ -137,6 +167,8 @@ int main(int argc, char *argv[])
 		if (options.url == NULL)
 			return wrong_use("selftest without a URL");
 		return probe_run(options.url);
+	case COMMAND_INVOKE:
+		return invoke(&options);
 	case COMMAND_TEST:
 	case COMMAND_DUMP_CONFIG:
 		return show_config(&options);

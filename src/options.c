@@ -17,6 +17,10 @@ static const char help[] =
     "        ask the agentcgi that is mounted at URL, such as\n"
     "        https://example.org/api/, whether its answers stream through\n"
     "        its web server; if not, say what mends it\n"
+    "  agentcgi invoke [--agent NAME] [--session ID] PROMPT\n"
+    "        ask an agent from the shell, by the same way as a request, and\n"
+    "        write the text of its answer as it comes; - as PROMPT reads\n"
+    "        standard input, -- before it lets it begin with a hyphen\n"
     "  agentcgi demo-agent --listen ADDRESS\n"
     "        a stand-in for AgentCore, as a FastCGI program, for trying\n"
     "        things without AWS\n"
@@ -27,13 +31,15 @@ static const char help[] =
     "                      else /etc/agentcgi/agentcgi.conf, else the\n"
     "                      environment alone (AGENT_RUNTIME_ARN)\n"
     "  -l, --listen ADDRESS  where to listen\n"
+    "      --agent NAME    which agent to ask; else default\n"
+    "      --session ID    which conversation to go on with; else a new one\n"
     "  -t                  test the configuration and exit\n"
     "      --dump-config   print all settings in effect and exit\n"
     "  -V, --version       print versions and exit\n"
     "  -h, --help          print this and exit\n"
     "\n"
     "Exit status: 0 done, 1 failed, 64 wrong use, 69 cannot listen,\n"
-    "78 bad configuration (-t, --dump-config).\n"
+    "78 bad configuration (-t, --dump-config, invoke).\n"
     "\n"
     "agentcgi(8) and agentcgi.conf(5) tell the rest.\n";
 
@@ -48,6 +54,7 @@ static const struct {
 } commands[] = {
     {"serve", COMMAND_SERVE},
     {"selftest", COMMAND_SELFTEST},
+    {"invoke", COMMAND_INVOKE},
     {"demo-agent", COMMAND_DEMO_AGENT},
     {"-t", COMMAND_TEST},
     {"--dump-config", COMMAND_DUMP_CONFIG},
@@ -62,6 +69,20 @@ static bool is(const char *word, const char *a, const char *b)
 	return strcmp(word, a) == 0 || strcmp(word, b) == 0;
 }
 
+/* The same, of invoke alone; "--" makes a prompt of whatever follows. */
+static const char **value_of_invoke(struct options *options, const char *word)
+{
+	if (options->command != COMMAND_INVOKE)
+		return NULL;
+	if (strcmp(word, "--agent") == 0)
+		return &options->agent;
+	if (strcmp(word, "--session") == 0)
+		return &options->session;
+	if (strcmp(word, "--") == 0 && options->prompt == NULL)
+		return &options->prompt;
+	return NULL;
+}
+
 /* The variable that takes the next argument, or NULL. */
 static const char **value_of(struct options *options, const char *word)
 {
@@ -69,16 +90,25 @@ static const char **value_of(struct options *options, const char *word)
 		return &options->config;
 	if (is(word, "-l", "--listen"))
 		return &options->listen;
-	return NULL;
+	return value_of_invoke(options, word);
 }
 
-static bool set_url(struct options *options, const char *word)
+/* What a command asks for: a URL, or a prompt. */
+static bool set_operand(struct options *options, const char *word)
 {
-	if (options->command != COMMAND_SELFTEST || options->url != NULL ||
-	    word[0] == '-')
-		return false;
-	options->url = word;
-	return true;
+	bool is_option = word[0] == '-';
+
+	if (options->command == COMMAND_SELFTEST && options->url == NULL &&
+	    !is_option) {
+		options->url = word;
+		return true;
+	}
+	if (options->command == COMMAND_INVOKE && options->prompt == NULL &&
+	    (!is_option || word[1] == '\0')) {
+		options->prompt = word;
+		return true;
+	}
+	return false;
 }
 
 static bool set_command(struct options *options, const char *word)
@@ -86,8 +116,9 @@ static bool set_command(struct options *options, const char *word)
 	for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
 		if (strcmp(word, commands[i].word) != 0)
 			continue;
-		/* "serve -t" tests what serve would use. */
+		/* "serve -t" tests what serve would use; help is for all. */
 		if (options->command == COMMAND_NONE ||
+		    commands[i].command >= COMMAND_HELP ||
 		    (options->command == COMMAND_SERVE &&
 			commands[i].command > COMMAND_DEMO_AGENT)) {
 			options->command = commands[i].command;
@@ -110,7 +141,7 @@ enum status options_parse(struct options *options, int argc, char *const argv[],
 
 		*wrong = argv[i];
 		if (value == NULL) {
-			if (!set_url(options, argv[i]) &&
+			if (!set_operand(options, argv[i]) &&
 			    !set_command(options, argv[i]))
 				return STATUS_BAD_REQUEST;
 			continue;

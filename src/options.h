@@ -15,6 +15,7 @@ enum options_command {
 	COMMAND_CGI,
 	COMMAND_SERVE,
 	COMMAND_SELFTEST,
+	COMMAND_INVOKE,
 	COMMAND_DEMO_AGENT,
 	COMMAND_TEST,        /* -t */
 	COMMAND_DUMP_CONFIG, /* --dump-config */
@@ -24,9 +25,10 @@ enum options_command {
 
 struct options {
 	enum options_command command;
-	const char *config; /* --config, or NULL */
-	const char *listen; /* --listen, or NULL */
-	const char *url;    /* of selftest, or NULL */
+	const char *config;                   /* --config, or NULL */
+	const char *listen;                   /* --listen, or NULL */
+	const char *url;                      /* of selftest, or NULL */
+	const char *agent, *session, *prompt; /* of invoke, or NULL */
 };
 
 /* sysexits(3), as the contract has them. */
@@ -39,7 +41,7 @@ enum options_exit {
 };
 
 /* STATUS_BAD_REQUEST, and *wrong names the argument, for wrong use; also for
- * an option without its value. */
+ * an option without its value.  What was read before it is in *options. */
 MUST_CHECK enum status options_parse(struct options *options, int argc,
     char *const argv[], bool in_cgi, const char **wrong);
 

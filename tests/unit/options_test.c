@@ -6,8 +6,8 @@
 static enum status parse(
     struct options *options, const char **wrong, char *const words[])
 {
-	static char name[] = "agentcgi";
-	char *argv[8] = {name};
+	static char program[] = "agentcgi";
+	char *argv[12] = {program};
 	int argc = 1;
 
 	for (; words[argc - 1] != NULL; argc++)
@@ -21,6 +21,9 @@ static char dump[] = "--dump-config", config[] = "--config", c[] = "-c";
 static char listen_flag[] = "--listen", l[] = "-l", file[] = "FILE";
 static char address[] = "tcp:h:1", help[] = "--help", h[] = "-h";
 static char selftest[] = "selftest", url[] = "http://h/api/";
+static char invoke[] = "invoke", agent[] = "--agent", name[] = "NAME";
+static char session[] = "--session", id[] = "ID", prompt[] = "a b";
+static char hyphen[] = "-", end[] = "--", empty[] = "";
 static char version[] = "--version", upper_v[] = "-V", odd[] = "--odd";
 
 #define PARSE(...) parse(&options, &wrong, (char *[]){__VA_ARGS__, NULL})
@@ -112,6 +115,47 @@ TEST(selftest_takes_one_url)
 	CHECK(PARSE(serve, url) == STATUS_BAD_REQUEST && wrong == url);
 }
 
+TEST(invoke_takes_one_prompt)
+{
+	struct options options;
+	const char *wrong;
+
+	CHECK(PARSE(invoke, prompt) == STATUS_OK);
+	CHECK(options.command == COMMAND_INVOKE && options.prompt == prompt);
+	CHECK(options.agent == NULL && options.session == NULL);
+	CHECK(PARSE(c, file, invoke, agent, name, prompt, session, id) ==
+	    STATUS_OK);
+	CHECK(options.config == file && options.prompt == prompt);
+	CHECK(options.agent == name && options.session == id);
+	CHECK(PARSE(invoke) == STATUS_OK && options.prompt == NULL);
+	CHECK(PARSE(invoke, hyphen) == STATUS_OK && options.prompt == hyphen);
+	CHECK(PARSE(invoke, empty) == STATUS_OK && options.prompt == empty);
+	CHECK(PARSE(invoke, serve) == STATUS_OK && options.prompt == serve);
+	CHECK(PARSE(invoke, end, odd) == STATUS_OK && options.prompt == odd);
+	CHECK(PARSE(invoke, help) == STATUS_OK);
+	CHECK(options.command == COMMAND_HELP);
+}
+
+TEST(invoke_used_wrongly)
+{
+	struct options options;
+	const char *wrong;
+
+	CHECK(PARSE(invoke, prompt, file) == STATUS_BAD_REQUEST);
+	CHECK(wrong == file && options.prompt == prompt);
+	CHECK(PARSE(invoke, odd) == STATUS_BAD_REQUEST && wrong == odd);
+	CHECK(PARSE(invoke, test_flag) == STATUS_BAD_REQUEST);
+	CHECK(PARSE(invoke, session) == STATUS_BAD_REQUEST && wrong == session);
+	CHECK(PARSE(invoke, end) == STATUS_BAD_REQUEST && wrong == end);
+	CHECK(PARSE(invoke, end, prompt, end, odd) == STATUS_BAD_REQUEST);
+	/* What only invoke takes. */
+	CHECK(PARSE(serve, agent, name) == STATUS_BAD_REQUEST);
+	CHECK(wrong == agent);
+	CHECK(PARSE(agent, name, invoke, prompt) == STATUS_BAD_REQUEST);
+	CHECK(PARSE(selftest, session, id) == STATUS_BAD_REQUEST);
+	CHECK(PARSE(serve, end, file) == STATUS_BAD_REQUEST && wrong == end);
+}
+
 TEST(in_cgi_the_command_line_is_ignored)
 {
 	char *argv[] = {file, odd, c, NULL};
@@ -125,9 +169,10 @@ TEST(in_cgi_the_command_line_is_ignored)
 
 TEST(help_tells_every_option)
 {
-	static const char *const words[] = {"serve", "selftest", "demo-agent",
-	    "--config", "-c", "--listen", "-l", "-t", "--dump-config", "-V",
-	    "--version", "-h", "--help", "64", "69", "78"};
+	static const char *const words[] = {"serve", "selftest", "invoke",
+	    "demo-agent", "--agent", "--session", "--config", "-c", "--listen",
+	    "-l", "-t", "--dump-config", "-V", "--version", "-h", "--help",
+	    "64", "69", "78"};
 	const char *text = options_help();
 
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)

@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "../../src/slice.h"
+
 struct tap_test {
 	const char *name;
 	void (*run)(void);
@@ -43,20 +45,17 @@ static bool tap_failed;
 	} while (0)
 
 /* Two slices, or a slice and a SLICE("literal"). */
-#define CHECK_SLICE(got, wanted)                                  \
-	tap_check_slice(__FILE__, __LINE__, (got).ptr, (got).len, \
-	    (wanted).ptr, (wanted).len)
+#define CHECK_SLICE(got, wanted) \
+	tap_check_slice(__FILE__, __LINE__, got, wanted)
 
-__attribute__((unused)) static void tap_check_slice(const char *file, int line,
-    const char *got, size_t got_len, const char *wanted, size_t wanted_len)
+__attribute__((unused)) static void tap_check_slice(
+    const char *file, int line, struct slice got, struct slice wanted)
 {
-	if (got_len == wanted_len &&
-	    (got_len == 0 || memcmp(got, wanted, got_len) == 0))
+	if (slice_equal(got, wanted))
 		return;
 	tap_failed = true;
 	printf("# %s:%d:\n#  got    [%.*s]\n#  wanted [%.*s]\n", file, line,
-	    (int)got_len, got_len > 0 ? got : "", (int)wanted_len,
-	    wanted_len > 0 ? wanted : "");
+	    SLICE_ARG(got), SLICE_ARG(wanted));
 }
 
 static int tap_run(void)
