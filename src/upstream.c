@@ -252,11 +252,16 @@ enum status upstream_start(struct http *http,
     const struct upstream_callbacks *callbacks, void *ctx,
     struct upstream **out)
 {
-	struct upstream *upstream = new_upstream(request);
+	struct upstream *upstream;
 	struct credentials_source source = {
 	    .getenv = env_get, .profile = request->agent->profile};
 	enum status status;
 
+	/* Our keys never stand in for a caller's token. */
+	if (request->agent->auth == AUTH_BEARER &&
+	    request->authorization.len == 0)
+		return STATUS_NO_TOKEN;
+	upstream = new_upstream(request);
 	if (upstream == NULL)
 		return STATUS_NO_MEMORY;
 	upstream->http = http;

@@ -41,8 +41,8 @@ struct upstream_callbacks {
 };
 
 /* Invoke.  *upstream is valid until its end callback or upstream_cancel.
- * STATUS_NO_CREDENTIALS or STATUS_NO_MEMORY: there is no *upstream, and end
- * is not called. */
+ * STATUS_NO_TOKEN, STATUS_NO_CREDENTIALS or STATUS_NO_MEMORY: there is no
+ * *upstream, and end is not called. */
 MUST_CHECK enum status upstream_start(struct http *http,
     const struct upstream_request *request,
     const struct upstream_callbacks *callbacks, void *ctx,

@@ -278,6 +278,15 @@ TEST(an_event_that_is_too_large)
 	finish();
 }
 
+TEST(our_keys_never_stand_in_for_a_token)
+{
+	begin();
+	agent.auth = AUTH_BEARER;
+	CHECK(start() == STATUS_NO_TOKEN && told.len == 0);
+	agent.auth = AUTH_SIGV4;
+	finish();
+}
+
 TEST(no_keys)
 {
 	begin();
