@@ -46,7 +46,15 @@ struct config_agent {
 	enum config_payload payload;
 	enum config_events events;
 	enum config_disconnect on_disconnect;
-	char *model, *system, *url, *service; /* other backends, later */
+	char *api_key_file; /* AUTH_API_KEY: a file that holds the key */
+	char *url;          /* BACKEND_HTTP */
+	char *service;      /* of the signature; never empty with sigv4 */
+	char *model;        /* BACKEND_BEDROCK, and what follows */
+	char *system;
+	uint64_t max_tokens;      /* 0: the model's own */
+	char *temperature, *top_p; /* decimals from 0 to 1, or "" */
+	char *stop;               /* sequences joined by commas, or "" */
+	char *guardrail, *guardrail_version;
 	uint64_t resume_window_ms;
 	uint64_t first_byte_timeout_ms;
 	uint64_t idle_timeout_ms;

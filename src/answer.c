@@ -10,6 +10,8 @@
 enum {
 	/* A whole answer is kept until its end: as much as one event. */
 	TEXT_MAX = DECODE_MAX_EVENT,
+	/* A dozen counters. */
+	USAGE_MAX = 4096,
 	/* Memory that the shared buffers keep between two events. */
 	SHARED_KEEP = 16 << 10
 };
@@ -41,6 +43,7 @@ void answer_init(struct answer *answer, const struct answer_options *options,
 	    .shared = shared,
 	};
 	buf_init(&answer->text, TEXT_MAX);
+	buf_init(&answer->usage, USAGE_MAX);
 	(void)stpncpy(answer->session_id, options->session_id,
 	    sizeof answer->session_id - 1);
 	(void)stpncpy(
@@ -50,6 +53,7 @@ void answer_init(struct answer *answer, const struct answer_options *options,
 void answer_free(struct answer *answer)
 {
 	buf_free(&answer->text);
+	buf_free(&answer->usage);
 }
 
 static void put(struct answer *answer, struct slice bytes)
@@ -70,7 +74,7 @@ static void put_scratch(struct answer *answer)
 
 static bool is_stream(const struct answer *answer)
 {
-	return answer->form == ANSWER_SSE;
+	return answer->form == ANSWER_SSE || answer->form == ANSWER_AGENT;
 }
 
 static const char *content_type(enum request_answer form)
@@ -83,6 +87,7 @@ static const char *content_type(enum request_answer form)
 	case ANSWER_HTML:
 		return "text/html; charset=utf-8";
 	case ANSWER_SSE:
+	case ANSWER_AGENT:
 		break;
 	}
 	return "text/event-stream; charset=utf-8";
@@ -122,7 +127,7 @@ static void begin_stream(struct answer *answer)
 	struct buf *out = fresh(answer);
 
 	frame_add_hello(out, gateway_is_cgi(answer->reply.gateway));
-	if (answer->session_id[0] != '\0') {
+	if (answer->form == ANSWER_SSE && answer->session_id[0] != '\0') {
 		buf_clear(data);
 		buf_add_char(data, '{');
 		add_ids(data, answer);
@@ -177,6 +182,16 @@ static void put_text(struct answer *answer, struct slice text)
 		put(answer, text);
 }
 
+/* As AWS's own servers for agents tell what breaks a stream. */
+static void add_agent_error(struct buf *out, const struct status_row *row)
+{
+	buf_add_text(out, "data: {\"error\":");
+	json_add_string(out, slice_from(row->words));
+	buf_add_text(out, ",\"error_type\":");
+	json_add_string(out, slice_from(row->code));
+	buf_add_text(out, "}\n\n");
+}
+
 void answer_fail(struct answer *answer, enum status status, uint64_t number)
 {
 	struct buf *data = &answer->shared->data;
@@ -197,9 +212,13 @@ void answer_fail(struct answer *answer, enum status status, uint64_t number)
 		return;
 	}
 	buf_clear(data);
-	reply_add_error(data, status, answer->reply.request_id);
-	frame_add_named(
-	    fresh(answer), "error", buf_slice(data), answer->run_id, number);
+	if (answer->form == ANSWER_AGENT) {
+		add_agent_error(fresh(answer), row);
+	} else {
+		reply_add_error(data, status, answer->reply.request_id);
+		frame_add_named(fresh(answer), "error", buf_slice(data),
+		    answer->run_id, number);
+	}
 	put_scratch(answer);
 }
 
@@ -233,11 +252,27 @@ void answer_event(struct answer *answer, const struct decode_event *event,
 		return;
 	}
 	put(answer, event->lines);
-	if (event->has_data) {
+	if (event->has_data && answer->form == ANSWER_SSE) {
 		frame_add_id(fresh(answer), answer->run_id, number);
 		put_scratch(answer);
 	}
 	put(answer, event->end);
+}
+
+void answer_usage(struct answer *answer, struct slice usage)
+{
+	buf_clear(&answer->usage);
+	buf_add(&answer->usage, usage);
+}
+
+static void add_usage(struct buf *out, const struct answer *answer)
+{
+	struct slice usage = buf_slice(&answer->usage);
+
+	if (usage.len == 0 || buf_status(&answer->usage) != STATUS_OK)
+		return;
+	buf_add_text(out, ",\"usage\":");
+	buf_add(out, usage);
 }
 
 static void put_whole(struct answer *answer, const char *reason)
@@ -250,6 +285,7 @@ static void put_whole(struct answer *answer, const char *reason)
 	add_ids(out, answer);
 	buf_add_text(out, ",\"reason\":");
 	json_add_string(out, slice_from(reason));
+	add_usage(out, answer);
 	buf_add_char(out, '}');
 	if (buf_status(&answer->text) != STATUS_OK ||
 	    buf_status(out) != STATUS_OK)
@@ -265,6 +301,7 @@ static void put_done(struct answer *answer, const char *reason, uint64_t number)
 	buf_clear(data);
 	buf_add_text(data, "{\"reason\":");
 	json_add_string(data, slice_from(reason));
+	add_usage(data, answer);
 	buf_add_char(data, '}');
 	frame_add_named(
 	    fresh(answer), "done", buf_slice(data), answer->run_id, number);
@@ -277,7 +314,7 @@ void answer_end(struct answer *answer, const char *reason, uint64_t number)
 		answer_begin(answer);
 		if (answer->form == ANSWER_JSON)
 			put_whole(answer, reason);
-		else if (is_stream(answer))
+		else if (answer->form == ANSWER_SSE)
 			put_done(answer, reason, number);
 		else if (answer->form == ANSWER_HTML)
 			put(answer, SLICE("</pre>\n"));

@@ -1,6 +1,6 @@
 /*
  * answer: what a client is sent, in the form it asked for: events, one JSON
- * object, text, or a page.
+ * object, text, a page, or what AgentCore expects of its agents.
  *
  * It writes into the gateway and knows neither time nor the loop.  The head
  * is held back until answer_begin, so that a refusal keeps its true status.
@@ -44,7 +44,8 @@ struct answer {
 	unsigned http; /* status sent, or 200 */
 	struct answer_shared *shared; /* borrowed */
 	struct translate translate;
-	struct buf text; /* of a whole answer */
+	struct buf text;  /* of a whole answer */
+	struct buf usage; /* JSON, or empty */
 	char session_id[101], run_id[17];
 };
 
@@ -65,6 +66,9 @@ void answer_begin(struct answer *answer);
  * run's events; whole: it is a document, not part of a stream. */
 void answer_event(struct answer *answer, const struct decode_event *event,
     uint64_t number, bool whole);
+
+/* What done is to say of the tokens that the answer took: a JSON object. */
+void answer_usage(struct answer *answer, struct slice usage);
 
 /* The agent or its upstream has failed, before or after answer_begin. */
 void answer_fail(struct answer *answer, enum status status, uint64_t number);

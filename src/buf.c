@@ -15,10 +15,17 @@ void buf_init(struct buf *buf, size_t ceiling)
 	*buf = (struct buf){.ceiling = ceiling};
 }
 
+void buf_init_secret(struct buf *buf, size_t ceiling)
+{
+	*buf = (struct buf){.ceiling = ceiling, .secret = true};
+}
+
 void buf_free(struct buf *buf)
 {
+	if (buf->secret && buf->ptr != NULL)
+		explicit_bzero(buf->ptr, buf->cap);
 	free(buf->ptr);
-	buf_init(buf, buf->ceiling);
+	*buf = (struct buf){.ceiling = buf->ceiling, .secret = buf->secret};
 }
 
 void buf_clear(struct buf *buf)
@@ -41,6 +48,19 @@ void buf_wipe(struct buf *buf)
 	buf_free(buf);
 }
 
+/* realloc would leave a copy behind. */
+static char *move_secret(const struct buf *buf, size_t cap)
+{
+	char *ptr = malloc(cap);
+
+	if (ptr == NULL || buf->ptr == NULL)
+		return ptr;
+	memcpy(ptr, buf->ptr, buf->len);
+	explicit_bzero(buf->ptr, buf->cap);
+	free(buf->ptr);
+	return ptr;
+}
+
 static bool grow(struct buf *buf, size_t n)
 {
 	size_t cap = buf->cap == 0 ? FIRST_CAP : buf->cap;
@@ -54,7 +74,7 @@ static bool grow(struct buf *buf, size_t n)
 		cap *= 2;
 	if (cap > buf->ceiling)
 		cap = buf->ceiling;
-	ptr = realloc(buf->ptr, cap);
+	ptr = buf->secret ? move_secret(buf, cap) : realloc(buf->ptr, cap);
 	if (ptr == NULL) {
 		buf->status = STATUS_NO_MEMORY;
 		return false;

@@ -19,10 +19,14 @@ struct buf {
 	size_t cap;         /* bytes allocated */
 	size_t ceiling;     /* most bytes it may ever hold */
 	enum status status; /* STATUS_OK until spoilt */
+	bool secret;        /* no copy is left behind in freed memory */
 };
 
 /* An empty buffer; allocates nothing. */
 void buf_init(struct buf *buf, size_t ceiling);
+
+/* The same for secrets: overwritten wherever they have been. */
+void buf_init_secret(struct buf *buf, size_t ceiling);
 
 /* Give the memory back.  The buffer is empty, unspoilt and may be used again
  * or freed again. */
@@ -34,7 +38,7 @@ void buf_clear(struct buf *buf);
 /* The same; memory above keep bytes is given back. */
 void buf_reset(struct buf *buf, size_t keep);
 
-/* Overwrite the bytes, then free: for secrets. */
+/* Overwrite the bytes, then free: what a secret one always does. */
 void buf_wipe(struct buf *buf);
 
 void buf_add(struct buf *buf, struct slice bytes);

@@ -251,6 +251,11 @@ void client_event(struct client *client, const struct decode_event *event,
 	touch(client);
 }
 
+void client_usage(struct client *client, struct slice usage)
+{
+	answer_usage(&client->answer, usage);
+}
+
 void client_fail(struct client *client, enum status status, uint64_t number)
 {
 	answer_fail(&client->answer, status, number);

@@ -52,6 +52,7 @@ MUST_CHECK struct client *client_new(struct client_shared *group,
 void client_begin(struct client *client);
 void client_event(struct client *client, const struct decode_event *event,
     uint64_t number, bool whole);
+void client_usage(struct client *client, struct slice usage);
 void client_fail(struct client *client, enum status status, uint64_t number);
 void client_end(struct client *client, const char *reason, uint64_t number);
 

@@ -38,7 +38,7 @@ _Static_assert(AT(rate_period_ms) == AT(rate_count) + sizeof(uint64_t),
 
 static const struct setting rows[] = {
     {TEXT(listen, CONFIG_LISTEN, syntax_listen)},
-    {TEXT(state_dir, "/var/lib/agentcgi", syntax_directory), .later = true},
+    {TEXT(state_dir, "/var/lib/agentcgi", syntax_directory)},
     {TEXT(store, "files", syntax_store), .later = true},
     {CHOICE(log_level, levels, "info")},
     /* After 10 minutes every proxy on the way has given up. */

@@ -6,7 +6,7 @@
 
 #include "buf.h"
 #include "clock.h"
-#include "credentials/credentials.h"
+#include "credentials/environment.h"
 #include "env.h"
 #include "gateway.h"
 #include "json.h"
@@ -129,34 +129,21 @@ static enum status sign_again(struct buf *expected, const struct keys *keys,
 	    slice_from(keys->secret));
 }
 
-struct verification {
-	const struct gateway *gateway;
-	bool good;
-};
-
-static void on_keys(void *ctx, enum status status, const struct keys *keys)
-{
-	struct verification *verification = ctx;
-	struct slice given = table_get(
-	    gateway_params(verification->gateway), "HTTP_AUTHORIZATION");
-	struct buf expected;
-
-	if (status != STATUS_OK)
-		return;
-	buf_init(&expected, AUTHORIZATION_MAX);
-	verification->good = sign_again(&expected, keys, verification->gateway,
-				 given) == STATUS_OK &&
-	    digest_equal(buf_slice(&expected), given);
-	buf_wipe(&expected);
-}
-
 static bool is_signed(const struct gateway *gateway)
 {
-	struct verification verification = {.gateway = gateway};
-	struct credentials_source source = {.getenv = env_get, .profile = ""};
+	struct slice given =
+	    table_get(gateway_params(gateway), "HTTP_AUTHORIZATION");
+	struct keys keys;
+	struct buf expected;
+	bool good;
 
-	credentials_get(&source, on_keys, &verification);
-	return verification.good;
+	buf_init(&expected, AUTHORIZATION_MAX);
+	good = environment_read(&keys, env_get) == STATUS_OK &&
+	    sign_again(&expected, &keys, gateway, given) == STATUS_OK &&
+	    digest_equal(buf_slice(&expected), given);
+	buf_wipe(&expected);
+	keys_wipe(&keys);
+	return good;
 }
 
 /* ---- speaking ---- */

@@ -77,16 +77,31 @@ void digest_hmac(
 	EVP_MAC_CTX_free(mac); /* and wipes the key */
 }
 
-void digest_hex(
-    char out[static DIGEST_HEX_LEN], const uint8_t bytes[static DIGEST_LEN])
+static void add_hex(char *out, const uint8_t *bytes, size_t len)
 {
 	static const char digits[] = "0123456789abcdef";
 
-	for (size_t i = 0; i < DIGEST_LEN; i++) {
-		out[2 * i] = digits[bytes[i] >> 4];
-		out[2 * i + 1] = digits[bytes[i] & 15];
+	for (size_t i = 0; i < len; i++) {
+		*out++ = digits[bytes[i] >> 4];
+		*out++ = digits[bytes[i] & 15];
 	}
-	out[DIGEST_HEX_LEN - 1] = '\0';
+	*out = '\0';
+}
+
+void digest_hex(
+    char out[static DIGEST_HEX_LEN], const uint8_t bytes[static DIGEST_LEN])
+{
+	add_hex(out, bytes, DIGEST_LEN);
+}
+
+void digest_sha1_hex(char out[static DIGEST_SHA1_HEX_LEN], struct slice bytes)
+{
+	uint8_t hash[DIGEST_SHA1_HEX_LEN / 2];
+
+	bytes = not_null(bytes);
+	if (EVP_Digest(bytes.ptr, bytes.len, hash, NULL, EVP_sha1(), NULL) != 1)
+		abort();
+	add_hex(out, hash, sizeof hash);
 }
 
 /* The next random byte.  The generator is asked for a block at a time: each
@@ -105,6 +120,15 @@ static uint8_t random_byte(void)
 	byte = block[--left];
 	block[left] = 0; /* nobody shall find out what was handed out */
 	return byte;
+}
+
+uint32_t digest_random(void)
+{
+	uint32_t number = 0;
+
+	for (size_t i = 0; i < sizeof number; i++)
+		number = number << 8 | random_byte();
+	return number;
 }
 
 void digest_random_token(char *out, size_t len)

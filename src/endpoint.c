@@ -1,5 +1,7 @@
 #include "endpoint.h"
 
+#include <stdio.h>
+
 #include "buf.h"
 
 enum {
@@ -145,6 +147,19 @@ const char *endpoint_check_url(struct slice text)
 	       "user, query and fragment";
 }
 
+const char *endpoint_check_target(struct slice text)
+{
+	struct slice query = text;
+	struct slice base = slice_cut(&query, '?');
+
+	if (text.len == 0 ||
+	    (text.len <= URL_MAX && is_url(base) &&
+		only(query, "/-._~!$&'()*+,;=:@%?")))
+		return NULL;
+	return "http://HOST[:PORT][/PATH][?QUERY] or the same with https, "
+	       "without user and fragment";
+}
+
 struct slice endpoint_region(struct slice arn)
 {
 	for (int i = 0; i < 3; i++)
@@ -152,13 +167,81 @@ struct slice endpoint_region(struct slice arn)
 	return slice_cut(&arn, ':');
 }
 
-void endpoint_add(struct buf *out, struct slice region)
+static const char *suffix_of(struct slice region)
 {
 	const char *suffix = "amazonaws.com";
 
 	for (size_t i = 0; i < sizeof partitions / sizeof partitions[0]; i++)
 		if (slice_starts(region, slice_from(partitions[i].prefix)))
 			suffix = partitions[i].suffix;
-	buf_addf(out, "https://bedrock-agentcore.%.*s.%s", SLICE_ARG(region),
-	    suffix);
+	return suffix;
+}
+
+bool endpoint_scope(
+    struct slice url, const char **service, struct slice *region)
+{
+	/* What stands before the region in a host, what in place of the
+	 * suffix of all others, and whether it is how the host begins. */
+	static const struct {
+		const char *before, *service, *suffix;
+		bool first;
+	} hosts[] = {{".execute-api.", "execute-api", NULL, false},
+	    {".lambda-url.", "lambda", "on.aws", false},
+	    {".gateway.bedrock-agentcore.", "bedrock-agentcore", NULL, false},
+	    {"bedrock-agentcore.", "bedrock-agentcore", NULL, true}};
+	struct slice host = slice_skip(url, slice_find(url, SLICE("//")) + 2);
+
+	host = slice_cut(&host, '?');
+	host = slice_cut(&host, '/');
+	host = slice_cut(&host, ':');
+	for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
+		struct slice before = slice_from(hosts[i].before);
+		size_t at = slice_find(host, before);
+		struct slice rest = slice_skip(host, at + before.len);
+		const char *suffix = hosts[i].suffix;
+
+		*region = slice_cut(&rest, '.');
+		*service = hosts[i].service;
+		if (suffix == NULL)
+			suffix = suffix_of(*region);
+		if ((at == 0) == hosts[i].first && is_region(*region) &&
+		    slice_equal(rest, slice_from(suffix)))
+			return true;
+	}
+	return false;
+}
+
+void endpoint_add(struct buf *out, const char *service, struct slice region)
+{
+	buf_addf(out, "https://%s.%.*s.%s", service, SLICE_ARG(region),
+	    suffix_of(region));
+}
+
+enum status endpoint_choose(struct buf *out,
+    const char *(*getenv)(const char *name), const char *service,
+    const char *variable, struct slice region)
+{
+	struct slice ignore =
+	    slice_from(getenv("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"));
+	struct slice url = {0};
+	char own[64];
+
+	(void)snprintf(own, sizeof own, "AWS_ENDPOINT_URL_%s", variable);
+	if (!slice_equal_nocase(ignore, SLICE("true"))) {
+		url = slice_from(getenv(own));
+		if (url.len == 0)
+			url = slice_from(getenv("AWS_ENDPOINT_URL"));
+	}
+	if (url.len == 0) {
+		if (!is_region(region))
+			return STATUS_NOT_CONFIGURED;
+		endpoint_add(out, service, region);
+		return buf_status(out);
+	}
+	if (!is_url(url))
+		return STATUS_NOT_CONFIGURED;
+	while (slice_ends(url, SLICE("/")))
+		url.len--;
+	buf_add(out, url);
+	return buf_status(out);
 }

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "buf.h"
-#include "log.h"
 #include "multi.h"
 
 enum {
@@ -63,44 +62,24 @@ static void keep_handle(struct http *http, CURL *easy)
 	http->handles[http->handle_count++] = easy;
 }
 
+/* They hold signatures and tokens. */
+static void wipe_headers(struct curl_slist *headers)
+{
+	for (struct curl_slist *at = headers; at != NULL; at = at->next)
+		explicit_bzero(at->data, strlen(at->data));
+	curl_slist_free_all(headers);
+}
+
 static void free_transfer(struct http_transfer *transfer)
 {
 	if (transfer->easy != NULL) {
 		multi_remove(transfer->http->multi, transfer->easy);
 		keep_handle(transfer->http, transfer->easy);
 	}
-	curl_slist_free_all(transfer->headers);
+	wipe_headers(transfer->headers);
 	buf_free(&transfer->head);
 	unlink_transfer(transfer);
 	free(transfer);
-}
-
-static enum status translate(int code, bool answered)
-{
-	switch (code) {
-	case CURLE_OK:
-		return STATUS_OK;
-	case CURLE_OUT_OF_MEMORY:
-		return STATUS_NO_MEMORY;
-	case CURLE_OPERATION_TIMEDOUT:
-		return STATUS_UPSTREAM_TIMEOUT;
-	case CURLE_COULDNT_RESOLVE_HOST:
-	case CURLE_COULDNT_RESOLVE_PROXY:
-	case CURLE_COULDNT_CONNECT:
-		return STATUS_UPSTREAM_UNREACHABLE;
-	case CURLE_SSL_CONNECT_ERROR:
-	case CURLE_PEER_FAILED_VERIFICATION:
-	case CURLE_SSL_CACERT_BADFILE:
-		return STATUS_UPSTREAM_UNTRUSTED;
-	case CURLE_PARTIAL_FILE:
-	case CURLE_RECV_ERROR:
-	case CURLE_SEND_ERROR:
-	case CURLE_GOT_NOTHING:
-		return answered ? STATUS_UPSTREAM_CUT
-				: STATUS_UPSTREAM_UNREACHABLE;
-	default:
-		return STATUS_UPSTREAM_ERROR;
-	}
 }
 
 static struct http_transfer *transfer_of(void *easy)
@@ -115,13 +94,10 @@ static void on_done(void *http, void *easy, int code)
 {
 	struct http_transfer *transfer = transfer_of(easy);
 	const struct http_callbacks *callbacks = transfer->callbacks;
-	enum status status = translate(code, transfer->status != 0);
+	enum status status = multi_outcome(code, transfer->status != 0);
 	void *ctx = transfer->ctx;
 
 	(void)http;
-	if (status != STATUS_OK)
-		log_write(LOG_WARNING, "upstream: %s (curl error %d)",
-		    curl_easy_strerror((CURLcode)code), code);
 	free_transfer(transfer);
 	callbacks->end(ctx, status);
 }
@@ -224,9 +200,10 @@ static bool add_headers(
 			request->headers[i].value))
 			return false;
 	}
-	/* Without a value it is not sent: libcurl would wait for a 100
-	 * Continue with a large body. */
-	return add_header_line(transfer, SLICE("Expect"), SLICE(""));
+	/* Without a value they take away what libcurl would add: that a body
+	 * is a form, and with a large one a wait for 100 Continue. */
+	return add_header_line(transfer, SLICE("Content-Type"), SLICE("")) &&
+	    add_header_line(transfer, SLICE("Expect"), SLICE(""));
 }
 
 static void set_tls(const struct http *http, CURL *easy)
@@ -242,22 +219,34 @@ static void set_tls(const struct http *http, CURL *easy)
 	(void)curl_easy_setopt(easy, CURLOPT_SHARE, http->share);
 }
 
-static void set_request(
-    const struct http_transfer *transfer, const struct http_request *request)
+/* A body of no bytes is a body all the same, but not with GET and HEAD. */
+static void set_method(CURL *easy, const char *method, struct slice body)
 {
-	struct slice body = request->body;
-	CURL *easy = transfer->easy;
+	bool head = strcmp(method, "HEAD") == 0;
 
-	(void)curl_easy_setopt(easy, CURLOPT_URL, request->url);
-	(void)curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
-	(void)curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method);
+	(void)curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method);
+	(void)curl_easy_setopt(easy, CURLOPT_NOBODY, (long)head);
+	if (body.len == 0 && (head || strcmp(method, "GET") == 0))
+		return;
 	(void)curl_easy_setopt(
 	    easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.len);
 	(void)curl_easy_setopt(
 	    easy, CURLOPT_POSTFIELDS, body.len > 0 ? body.ptr : "");
+}
+
+static void set_request(
+    const struct http_transfer *transfer, const struct http_request *request)
+{
+	CURL *easy = transfer->easy;
+
+	(void)curl_easy_setopt(easy, CURLOPT_URL, request->url);
+	(void)curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+	set_method(easy, request->method, request->body);
 	(void)curl_easy_setopt(
 	    easy, CURLOPT_CONNECTTIMEOUT_MS, (long)request->connect_timeout_ms);
 	(void)curl_easy_setopt(easy, CURLOPT_HTTPHEADER, transfer->headers);
+	if (request->direct)
+		(void)curl_easy_setopt(easy, CURLOPT_NOPROXY, "*");
 }
 
 static void set_transport(struct http_transfer *transfer)
@@ -392,6 +381,17 @@ struct slice http_header(const struct http_head *head, const char *name)
 			return slice_trim(line);
 	}
 	return (struct slice){0};
+}
+
+bool http_date(struct slice text, int64_t *unix_s)
+{
+	char copy[64] = ""; /* twice the longest form */
+
+	if (text.len == 0 || text.len >= sizeof copy)
+		return false;
+	memcpy(copy, text.ptr, text.len);
+	*unix_s = (int64_t)curl_getdate(copy, NULL);
+	return *unix_s >= 0;
 }
 
 const char *http_version(void)

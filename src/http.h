@@ -37,7 +37,8 @@ struct http_request {
 	const char *url; /* sent as it is: nothing is encoded or normalised */
 	const struct http_header *headers;
 	size_t header_count;
-	struct slice body;
+	struct slice body; /* without one, GET and HEAD send no length */
+	bool direct;       /* whatever proxy the environment names */
 	uint64_t connect_timeout_ms;
 };
 
@@ -57,8 +58,9 @@ struct http_callbacks {
 	enum status (*body)(void *ctx, struct slice bytes);
 	/* STATUS_OK: the whole answer came.  STATUS_UPSTREAM_UNREACHABLE,
 	 * STATUS_UPSTREAM_UNTRUSTED (TLS), STATUS_UPSTREAM_TIMEOUT
-	 * (connecting), STATUS_UPSTREAM_CUT, STATUS_UPSTREAM_ERROR,
-	 * STATUS_NO_MEMORY: logged. */
+	 * (connecting): nothing was sent.  STATUS_UPSTREAM_EMPTY (sent
+	 * perhaps, and closed without an answer), STATUS_UPSTREAM_CUT,
+	 * STATUS_UPSTREAM_ERROR, STATUS_NO_MEMORY: logged. */
 	void (*end)(void *ctx, enum status status);
 };
 
@@ -79,6 +81,9 @@ void http_resume(struct http_transfer *transfer);
 
 /* The first value of this header, trimmed, or empty. */
 struct slice http_header(const struct http_head *head, const char *name);
+
+/* A date as headers have it, in seconds since 1970; false if it is none. */
+MUST_CHECK bool http_date(struct slice text, int64_t *unix_s);
 
 /* libcurl's version and what it was built with, for --version. */
 const char *http_version(void);

@@ -43,6 +43,7 @@ struct invoke {
 	struct loop *loop;
 	struct http *http;
 	struct loop_timer *timer;
+	struct upstream_shared *upstreams;
 	struct upstream *upstream; /* NULL before and after */
 	struct translate translate;
 	struct console console;
@@ -195,10 +196,9 @@ static enum status read_input(struct invoke *invoke)
 }
 
 /* As if it had come as text/plain: the same rules, the same payload. */
-static enum status make_payload(
-    struct invoke *invoke, struct slice *payload, struct arena *arena)
+static enum status read_prompt(
+    struct invoke *invoke, struct request *request, struct arena *arena)
 {
-	struct request request = {.method = SLICE("POST")};
 	struct request_rules rules = {
 	    .max_prompt = (size_t)invoke->config->max_prompt};
 	struct slice prompt = slice_from(invoke->options->prompt);
@@ -212,25 +212,34 @@ static enum status make_payload(
 	}
 	if (status == STATUS_OK)
 		status = request_parse_input(
-		    &request, &params, prompt, false, &rules, arena);
-	*payload = request.payload;
+		    request, &params, prompt, false, &rules, arena);
 	return status;
 }
 
-static enum status start(struct invoke *invoke, struct slice payload)
+/* A terminal wants the answer alone. */
+static void on_usage(void *ctx, struct slice usage)
+{
+	(void)ctx;
+	(void)usage;
+}
+
+static enum status start(struct invoke *invoke, const struct request *request)
 {
 	static const struct upstream_callbacks callbacks = {
 	    .began = on_began,
 	    .full = on_full,
 	    .alive = on_alive,
 	    .event = on_event,
+	    .usage = on_usage,
 	    .end = on_end,
 	};
 	struct upstream_request wanted = {
 	    .agent = invoke->agent,
 	    .session_id = invoke->session_id,
 	    .request_id = invoke->request_id,
-	    .payload = payload,
+	    .state_dir = invoke->config->state_dir,
+	    .payload = request->payload,
+	    .prompt = request->prompt,
 	};
 	struct trust trust = trust_find(invoke->config->ca_file, env_get, true);
 
@@ -243,19 +252,26 @@ static enum status start(struct invoke *invoke, struct slice payload)
 	invoke->timer = loop_timer_new(invoke->loop, on_timer, invoke);
 	if (invoke->http == NULL || invoke->timer == NULL)
 		return STATUS_NO_MEMORY;
+	invoke->upstreams =
+	    upstream_shared_new(&(struct upstream_options){.loop = invoke->loop,
+		.http = invoke->http,
+		.getenv = env_get,
+		.cache_dir = invoke->config->state_dir});
+	if (invoke->upstreams == NULL)
+		return STATUS_NO_MEMORY;
 	return upstream_start(
-	    invoke->http, &wanted, &callbacks, invoke, &invoke->upstream);
+	    invoke->upstreams, &wanted, &callbacks, invoke, &invoke->upstream);
 }
 
 /* ---- the command ---- */
 
 /* Ask, until the answer has ended. */
-static int converse(struct invoke *invoke, struct slice payload)
+static int converse(struct invoke *invoke, const struct request *request)
 {
 	enum status status;
 
 	invoke->started_ms = invoke->heard_ms = clock_mono_ms();
-	status = start(invoke, payload);
+	status = start(invoke, request);
 	if (status != STATUS_OK) {
 		fail(invoke, status);
 	} else {
@@ -302,7 +318,7 @@ static void tell_agents(const struct config *config)
 static int ask(struct invoke *invoke)
 {
 	const struct invoke_options *options = invoke->options;
-	struct slice payload = {0};
+	struct request request = {.method = SLICE("POST")};
 	struct arena arena;
 	enum status status;
 	int result;
@@ -321,15 +337,16 @@ static int ask(struct invoke *invoke)
 	buf_init(&invoke->text, DECODE_MAX_EVENT);
 	arena_init(&arena,
 	    ARENA_FACTOR * (size_t)invoke->config->max_prompt + ARENA_SLACK);
-	status = make_payload(invoke, &payload, &arena);
+	status = read_prompt(invoke, &request, &arena);
 	result =
-	    status == STATUS_OK ? converse(invoke, payload) : refuse(status);
+	    status == STATUS_OK ? converse(invoke, &request) : refuse(status);
 	arena_free(&arena);
 	return result;
 }
 
 static void tear_down(struct invoke *invoke)
 {
+	upstream_shared_free(invoke->upstreams);
 	http_free(invoke->http);
 	loop_timer_free(invoke->timer);
 	loop_free(invoke->loop);

@@ -212,6 +212,23 @@ void json_free(struct json *json)
 	cJSON_Delete((cJSON *)json);
 }
 
+/* Not deeper than JSON_MAX_DEPTH, as it was parsed. */
+static void wipe_strings(cJSON *item)
+{
+	for (; item != NULL; item = item->next) {
+		if (cJSON_IsString(item))
+			explicit_bzero(
+			    item->valuestring, strlen(item->valuestring));
+		wipe_strings(item->child);
+	}
+}
+
+void json_wipe(struct json *json)
+{
+	wipe_strings((cJSON *)json);
+	json_free(json);
+}
+
 bool json_is_object(const struct json *json)
 {
 	return cJSON_IsObject((const cJSON *)json);
@@ -229,6 +246,16 @@ bool json_string(const struct json *json, struct slice *text)
 	if (!cJSON_IsString(item))
 		return false;
 	*text = slice_from(item->valuestring);
+	return true;
+}
+
+bool json_number(const struct json *json, double *number)
+{
+	const cJSON *item = (const cJSON *)json;
+
+	if (!cJSON_IsNumber(item))
+		return false;
+	*number = item->valuedouble;
 	return true;
 }
 

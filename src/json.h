@@ -27,11 +27,18 @@ MUST_CHECK enum status json_parse(struct slice text, struct json **json);
 /* json_parse's document; NULL is fine. */
 void json_free(struct json *json);
 
+/* json_free for a document with secrets in it: overwrites every string value
+ * first.  The text it was parsed from is the caller's. */
+void json_wipe(struct json *json);
+
 bool json_is_object(const struct json *json);
 bool json_is_null(const struct json *json); /* a JSON null; not NULL itself */
 
 /* True if it is a string; *text then views it (borrowed). */
 MUST_CHECK bool json_string(const struct json *json, struct slice *text);
+
+/* True if it is a number; it may have lost digits to a double. */
+MUST_CHECK bool json_number(const struct json *json, double *number);
 
 /* The member of this name (case-sensitive; the last one of equal names), or
  * NULL. */

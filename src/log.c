@@ -14,6 +14,8 @@ enum {
 
 static enum log_level max_level = LOG_INFO;
 static bool to_journal;
+static log_line *diverted;
+static void *diverted_ctx;
 
 static const struct {
 	const char *name;
@@ -34,6 +36,12 @@ void log_init(enum log_level level, const char *journal_stream)
 void log_set_level(enum log_level level)
 {
 	max_level = level;
+}
+
+void log_divert(log_line *line, void *ctx)
+{
+	diverted = line;
+	diverted_ctx = ctx;
 }
 
 /* Copy text with control characters as \xNN; returns bytes written. */
@@ -86,8 +94,13 @@ void log_write(enum log_level level, const char *format, ...)
 	va_start(args, format);
 	(void)vsnprintf(text, sizeof text, format, args);
 	va_end(args);
-	n = prefix(line, sizeof line, level);
+	n = diverted == NULL ? prefix(line, sizeof line, level) : 0;
 	n += escape(line + n, sizeof line - n - 1, text);
+	if (diverted != NULL) {
+		line[n] = '\0';
+		diverted(diverted_ctx, line);
+		return;
+	}
 	line[n++] = '\n';
 	/* Nowhere to report that standard error is gone. */
 	if (write(STDERR_FILENO, line, n) < 0)

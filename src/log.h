@@ -25,6 +25,10 @@ void log_init(enum log_level level, const char *journal_stream);
 
 void log_set_level(enum log_level level);
 
+/* Give lines to a function instead, without time and level; NULL: no more. */
+typedef void log_line(void *ctx, const char *line);
+void log_divert(log_line *line, void *ctx);
+
 __attribute__((format(printf, 2, 3))) void log_write(
     enum log_level level, const char *format, ...);
 

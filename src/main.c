@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "buf.h"
+#include "check.h"
 #include "config.h"
 #include "demo.h"
 #include "env.h"
@@ -85,6 +86,20 @@ static int invoke(const struct options *options)
 	if (options->prompt == NULL)
 		return wrong_use("invoke without a PROMPT");
 	return invoke_run(&wanted);
+}
+
+static int check(const struct options *options)
+{
+	char found[4096];
+	struct check_options wanted = {
+	    .config = service_config_path(
+		options->config, false, found, sizeof found),
+	    .agent = options->agent,
+	    .json = options->json,
+	    .invoke = options->invoke,
+	};
+
+	return check_run(&wanted);
 }
 
 static int show_version(void)
@@ -169,6 +184,8 @@ int main(int argc, char *argv[])
 		return probe_run(options.url);
 	case COMMAND_INVOKE:
 		return invoke(&options);
+	case COMMAND_CHECK:
+		return check(&options);
 	case COMMAND_TEST:
 	case COMMAND_DUMP_CONFIG:
 		return show_config(&options);

@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 #include <stdlib.h>
 
+#include "log.h"
 #include "loop.h"
 
 struct multi {
@@ -180,4 +181,41 @@ void multi_resume(struct multi *multi, void *easy)
 bool multi_busy(const struct multi *multi)
 {
 	return multi->busy;
+}
+
+static enum status translate(int code, bool answered)
+{
+	switch (code) {
+	case CURLE_OK:
+		return STATUS_OK;
+	case CURLE_OUT_OF_MEMORY:
+		return STATUS_NO_MEMORY;
+	case CURLE_OPERATION_TIMEDOUT:
+		return STATUS_UPSTREAM_TIMEOUT;
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_RESOLVE_PROXY:
+	case CURLE_COULDNT_CONNECT:
+		return STATUS_UPSTREAM_UNREACHABLE;
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CACERT_BADFILE:
+		return STATUS_UPSTREAM_UNTRUSTED;
+	case CURLE_PARTIAL_FILE:
+	case CURLE_RECV_ERROR:
+	case CURLE_SEND_ERROR:
+	case CURLE_GOT_NOTHING:
+		return answered ? STATUS_UPSTREAM_CUT : STATUS_UPSTREAM_EMPTY;
+	default:
+		return STATUS_UPSTREAM_ERROR;
+	}
+}
+
+enum status multi_outcome(int code, bool answered)
+{
+	enum status status = translate(code, answered);
+
+	if (status != STATUS_OK)
+		log_write(LOG_WARNING, "upstream: %s (curl error %d)",
+		    curl_easy_strerror((CURLcode)code), code);
+	return status;
 }

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 #include "slice.h"
+#include "status.h"
 
 struct loop;
 struct multi;
@@ -38,5 +39,9 @@ void multi_resume(struct multi *multi, void *easy);
 
 /* Whether libcurl is on the stack, so that no handle may be removed. */
 bool multi_busy(const struct multi *multi);
+
+/* What the end of a handle with this CURLcode means, once the head of an
+ * answer had come or before; logged if it is a failure. */
+MUST_CHECK enum status multi_outcome(int code, bool answered);
 
 #endif

@@ -21,6 +21,10 @@ static const char help[] =
     "        ask an agent from the shell, by the same way as a request, and\n"
     "        write the text of its answer as it comes; - as PROMPT reads\n"
     "        standard input, -- before it lets it begin with a hyphen\n"
+    "  agentcgi check [--agent NAME] [--json] [--invoke]\n"
+    "        look for what keeps agents from answering: the configuration,\n"
+    "        keys, the clock, the way to AWS and what it says; tell what to\n"
+    "        do. Costs nothing unless --invoke has each agent answer\n"
     "  agentcgi demo-agent --listen ADDRESS\n"
     "        a stand-in for AgentCore, as a FastCGI program, for trying\n"
     "        things without AWS\n"
@@ -31,7 +35,9 @@ static const char help[] =
     "                      else /etc/agentcgi/agentcgi.conf, else the\n"
     "                      environment alone (AGENT_RUNTIME_ARN)\n"
     "  -l, --listen ADDRESS  where to listen\n"
-    "      --agent NAME    which agent to ask; else default\n"
+    "      --agent NAME    which agent; else default, of check all\n"
+    "      --json          findings as one JSON object\n"
+    "      --invoke        also ask each agent a short question\n"
     "      --session ID    which conversation to go on with; else a new one\n"
     "  -t                  test the configuration and exit\n"
     "      --dump-config   print all settings in effect and exit\n"
@@ -39,7 +45,7 @@ static const char help[] =
     "  -h, --help          print this and exit\n"
     "\n"
     "Exit status: 0 done, 1 failed, 64 wrong use, 69 cannot listen,\n"
-    "78 bad configuration (-t, --dump-config, invoke).\n"
+    "78 bad configuration (-t, --dump-config, check, invoke).\n"
     "\n"
     "agentcgi(8) and agentcgi.conf(5) tell the rest.\n";
 
@@ -55,6 +61,7 @@ static const struct {
     {"serve", COMMAND_SERVE},
     {"selftest", COMMAND_SELFTEST},
     {"invoke", COMMAND_INVOKE},
+    {"check", COMMAND_CHECK},
     {"demo-agent", COMMAND_DEMO_AGENT},
     {"-t", COMMAND_TEST},
     {"--dump-config", COMMAND_DUMP_CONFIG},
@@ -69,13 +76,15 @@ static bool is(const char *word, const char *a, const char *b)
 	return strcmp(word, a) == 0 || strcmp(word, b) == 0;
 }
 
-/* The same, of invoke alone; "--" makes a prompt of whatever follows. */
-static const char **value_of_invoke(struct options *options, const char *word)
+/* The same, of one command alone; "--" makes a prompt of whatever follows. */
+static const char **value_of_command(struct options *options, const char *word)
 {
+	if (strcmp(word, "--agent") == 0 &&
+	    (options->command == COMMAND_INVOKE ||
+		options->command == COMMAND_CHECK))
+		return &options->agent;
 	if (options->command != COMMAND_INVOKE)
 		return NULL;
-	if (strcmp(word, "--agent") == 0)
-		return &options->agent;
 	if (strcmp(word, "--session") == 0)
 		return &options->session;
 	if (strcmp(word, "--") == 0 && options->prompt == NULL)
@@ -90,7 +99,20 @@ static const char **value_of(struct options *options, const char *word)
 		return &options->config;
 	if (is(word, "-l", "--listen"))
 		return &options->listen;
-	return value_of_invoke(options, word);
+	return value_of_command(options, word);
+}
+
+/* What check alone knows. */
+static bool set_flag(struct options *options, const char *word)
+{
+	bool json = strcmp(word, "--json") == 0;
+	bool invoke = strcmp(word, "--invoke") == 0;
+
+	if (options->command != COMMAND_CHECK || (!json && !invoke))
+		return false;
+	options->json |= json;
+	options->invoke |= invoke;
+	return true;
 }
 
 /* What a command asks for: a URL, or a prompt. */
@@ -119,7 +141,8 @@ static bool set_command(struct options *options, const char *word)
 		/* "serve -t" tests what serve would use; help is for all. */
 		if (options->command == COMMAND_NONE ||
 		    commands[i].command >= COMMAND_HELP ||
-		    (options->command == COMMAND_SERVE &&
+		    ((options->command == COMMAND_SERVE ||
+			 options->command == COMMAND_CHECK) &&
 			commands[i].command > COMMAND_DEMO_AGENT)) {
 			options->command = commands[i].command;
 			return true;
@@ -141,7 +164,8 @@ enum status options_parse(struct options *options, int argc, char *const argv[],
 
 		*wrong = argv[i];
 		if (value == NULL) {
-			if (!set_operand(options, argv[i]) &&
+			if (!set_flag(options, argv[i]) &&
+			    !set_operand(options, argv[i]) &&
 			    !set_command(options, argv[i]))
 				return STATUS_BAD_REQUEST;
 			continue;

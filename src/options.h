@@ -16,6 +16,7 @@ enum options_command {
 	COMMAND_SERVE,
 	COMMAND_SELFTEST,
 	COMMAND_INVOKE,
+	COMMAND_CHECK,
 	COMMAND_DEMO_AGENT,
 	COMMAND_TEST,        /* -t */
 	COMMAND_DUMP_CONFIG, /* --dump-config */
@@ -25,10 +26,12 @@ enum options_command {
 
 struct options {
 	enum options_command command;
-	const char *config;                   /* --config, or NULL */
-	const char *listen;                   /* --listen, or NULL */
-	const char *url;                      /* of selftest, or NULL */
-	const char *agent, *session, *prompt; /* of invoke, or NULL */
+	const char *config;           /* --config, or NULL */
+	const char *listen;           /* --listen, or NULL */
+	const char *url;              /* of selftest, or NULL */
+	const char *agent;            /* of invoke and check, or NULL */
+	const char *session, *prompt; /* of invoke, or NULL */
+	bool json, invoke;            /* of check */
 };
 
 /* sysexits(3), as the contract has them. */

@@ -66,7 +66,7 @@ struct relay *relay_new(const struct relay_options *options)
 	relay->ctx = options->ctx;
 	relay->runs = (struct runs){
 	    .loop = options->loop,
-	    .http = options->http,
+	    .upstreams = options->upstreams,
 	    .clients = client_shared_new(
 		options->loop, options->finished, options->ctx),
 	    .ended = on_ended,
@@ -150,13 +150,17 @@ static void refuse(struct exchange *exchange, enum status status)
 	finish(exchange);
 }
 
+/* For load balancers; and for AgentCore, which has a word of its own. */
 static void health(struct exchange *exchange)
 {
 	const struct relay *relay = exchange->relay;
 	bool well = relay->config != NULL && !relay->draining;
+	bool ping = exchange->request.route == ROUTE_PING;
 
 	if (well)
-		reply_json(&exchange->reply, 200, SLICE("{\"status\":\"ok\"}"));
+		reply_json(&exchange->reply, 200,
+		    ping ? SLICE("{\"status\":\"Healthy\"}")
+			 : SLICE("{\"status\":\"ok\"}"));
 	else
 		reply_json(&exchange->reply, 503,
 		    SLICE("{\"status\":\"unavailable\"}"));
@@ -238,6 +242,7 @@ static enum status start_run(
 	    .session_id = session_id,
 	    .request_id = exchange->reply.request_id,
 	    .payload = exchange->request.payload,
+	    .prompt = exchange->request.prompt,
 	    .authorization = authorise_passed_on(&exchange->request, agent),
 	};
 	struct client_options options = client_of(exchange);
@@ -311,25 +316,14 @@ static void selftest(struct exchange *exchange)
 
 static void route(struct exchange *exchange)
 {
-	switch (exchange->request.route) {
-	case ROUTE_INVOKE:
+	enum request_route route = exchange->request.route;
+
+	if (route == ROUTE_INVOKE || route == ROUTE_INVOCATIONS)
 		invoke(exchange);
-		return;
-	case ROUTE_HEALTH:
-		health(exchange);
-		return;
-	case ROUTE_SELFTEST:
+	else if (route == ROUTE_SELFTEST)
 		selftest(exchange);
-		return;
-	case ROUTE_NONE:
-	case ROUTE_RUN:
-	case ROUTE_RUN_STOP:
-	case ROUTE_METRICS:
-	case ROUTE_COMPLETIONS:
-	case ROUTE_MODELS:
-		break;
-	}
-	refuse(exchange, STATUS_NOT_FOUND);
+	else
+		refuse(exchange, STATUS_NOT_FOUND);
 }
 
 /* Who asks, for answers and log, whatever else is wrong with the request. */
@@ -364,7 +358,8 @@ static void answer(
 		finish(exchange);
 		return;
 	}
-	if (status == STATUS_OK && request->route == ROUTE_HEALTH) {
+	if (status == STATUS_OK &&
+	    (request->route == ROUTE_HEALTH || request->route == ROUTE_PING)) {
 		health(exchange);
 		return;
 	}

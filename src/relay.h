@@ -20,13 +20,13 @@
 
 struct config;
 struct gateway;
-struct http;
 struct loop;
 struct relay;
+struct upstream_shared;
 
 struct relay_options {
 	struct loop *loop;
-	struct http *http;
+	struct upstream_shared *upstreams;
 	/* Takes a gateway back whose answer is complete (left false) or whose
 	 * client has left. */
 	void (*finished)(void *ctx, struct gateway *gateway, bool left);

@@ -12,8 +12,11 @@ enum {
 	MIN_ID = 8,
 	MAX_ID = 64,
 	MIN_SESSION = 33,
-	MAX_SESSION = 100
+	MAX_SESSION = 100,
+	MAX_AGENT_SESSION = 256
 };
+
+#define AGENT_SESSION "HTTP_X_AMZN_BEDROCK_AGENTCORE_RUNTIME_SESSION_ID"
 
 static bool is_alphanumeric(char c)
 {
@@ -51,11 +54,13 @@ const char *request_methods(enum request_route route)
 		return "GET, HEAD, DELETE, OPTIONS";
 	case ROUTE_RUN_STOP:
 	case ROUTE_COMPLETIONS:
+	case ROUTE_INVOCATIONS:
 		return "POST, OPTIONS";
 	case ROUTE_SELFTEST:
 	case ROUTE_HEALTH:
 	case ROUTE_METRICS:
 	case ROUTE_MODELS:
+	case ROUTE_PING:
 		return "GET, HEAD, OPTIONS";
 	case ROUTE_NONE:
 	default:
@@ -129,6 +134,9 @@ enum status request_parse(struct request *request, const struct table *params,
 		return status;
 	if (!method_allowed(request))
 		return STATUS_METHOD_NOT_ALLOWED;
+	if (request->route == ROUTE_INVOCATIONS &&
+	    request->answer == ANSWER_SSE)
+		request->answer = ANSWER_AGENT;
 	if (request->last_event_id.len > 0)
 		return STATUS_OK;
 	status = form_parse_urlencoded(
@@ -261,6 +269,9 @@ static enum status read_body(struct request *request,
 	struct table fields = {0};
 	enum status status;
 
+	/* AWS's own servers for agents ask for no type, either. */
+	if (request->route == ROUTE_INVOCATIONS)
+		type = SLICE("application/json");
 	if (!slice_equal(request->method, SLICE("POST"))) {
 		body = table_get(params, "QUERY_STRING");
 		type = SLICE("application/x-www-form-urlencoded");
@@ -286,6 +297,17 @@ static enum status read_body(struct request *request,
 	return status;
 }
 
+/* AgentCore's own ids may be longer and hold anything: session.c makes one of
+ * ours of them. */
+static bool may_be_session(const struct request *request)
+{
+	struct slice id = request->session_id;
+
+	return id.len == 0 || request_session_id_valid(id) ||
+	    (request->route == ROUTE_INVOCATIONS &&
+		id.len <= MAX_AGENT_SESSION);
+}
+
 enum status request_parse_input(struct request *request,
     const struct table *params, struct slice body, bool passthrough,
     const struct request_rules *rules, struct arena *arena)
@@ -298,8 +320,9 @@ enum status request_parse_input(struct request *request,
 	status = read_body(request, params, body, passthrough, arena);
 	if (status != STATUS_OK)
 		return status;
-	if (request->session_id.len > 0 &&
-	    !request_session_id_valid(request->session_id))
+	if (request->route == ROUTE_INVOCATIONS)
+		request->session_id = table_get(params, AGENT_SESSION);
+	if (!may_be_session(request))
 		return STATUS_BAD_SESSION;
 	if (request->prompt.len > rules->max_prompt)
 		return STATUS_PROMPT_TOO_LARGE;

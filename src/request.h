@@ -20,7 +20,8 @@ enum request_answer {
 	ANSWER_SSE, /* text/event-stream, or nothing in particular */
 	ANSWER_JSON,
 	ANSWER_TEXT,
-	ANSWER_HTML
+	ANSWER_HTML,
+	ANSWER_AGENT /* events alone, as AgentCore's containers answer */
 };
 
 struct request {

@@ -34,6 +34,8 @@ static const struct pattern patterns[] = {
     {ROUTE_METRICS, {"metrics"}},
     {ROUTE_COMPLETIONS, {"v1", "chat", "completions"}},
     {ROUTE_MODELS, {"v1", "models"}},
+    {ROUTE_INVOCATIONS, {"invocations"}},
+    {ROUTE_PING, {"ping"}},
 };
 
 /* Split text; with encoded, each segment is percent-decoded after that, so
@@ -137,12 +139,14 @@ static bool fits(const struct pattern *pattern, const struct path *path,
 	return len == MAX_PATTERN;
 }
 
-/* Find the route that is the whole path from this segment on. */
+/* Find the route that is the whole path from this segment on.  root: there
+ * is no doubt that we are mounted right before it. */
 static bool match(enum request_route *route, struct slice *name,
-    const struct path *path, size_t from)
+    const struct path *path, size_t from, bool root)
 {
 	for (size_t i = 0; i < sizeof patterns / sizeof *patterns; i++) {
-		if (!fits(&patterns[i], path, from, name))
+		if (!fits(&patterns[i], path, from, name) ||
+		    (patterns[i].route >= ROUTE_INVOCATIONS && !root))
 			continue;
 		*route = patterns[i].route;
 		return true;
@@ -174,7 +178,8 @@ static enum status find_below(enum request_route *route, struct slice *name,
 	status = split(&prefix, arena, mount, false);
 	if (status != STATUS_OK)
 		return status;
-	if (begins(&path, &prefix) && match(route, name, &path, prefix.len))
+	if (begins(&path, &prefix) &&
+	    match(route, name, &path, prefix.len, true))
 		return STATUS_OK;
 	return STATUS_NOT_FOUND;
 }
@@ -192,13 +197,13 @@ enum status route_find(enum request_route *route, struct slice *name,
 	status = split(&path, arena, table_get(params, "PATH_INFO"), false);
 	if (status != STATUS_OK)
 		return status;
-	if (match(route, name, &path, 0))
+	if (match(route, name, &path, 0, false))
 		return STATUS_OK;
 	status = split_uri(&path, params, arena);
 	if (status != STATUS_OK)
 		return status;
 	for (size_t from = 0; from < path.len; from++) {
-		if (match(route, name, &path, from))
+		if (match(route, name, &path, from, from == 0))
 			return STATUS_OK;
 	}
 	return STATUS_NOT_FOUND;

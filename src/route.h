@@ -9,6 +9,10 @@
  * the longest, so that /invoke/health is the agent "health" on every server;
  * a mount point that itself ends in /invoke or /runs needs `mount`.
  *
+ * What AgentCore asks its containers for, /invocations and /ping, is ours at
+ * the root of a host, or right below `mount`: anywhere else these are names
+ * that somebody may use.
+ *
  * Empty segments are left out: /a//b/ is the same as /a/b.  Pure.
  */
 #ifndef ROUTE_H
@@ -29,7 +33,9 @@ enum request_route {
 	ROUTE_HEALTH,      /* /health */
 	ROUTE_METRICS,     /* /metrics */
 	ROUTE_COMPLETIONS, /* /v1/chat/completions */
-	ROUTE_MODELS       /* /v1/models */
+	ROUTE_MODELS,      /* /v1/models */
+	ROUTE_INVOCATIONS, /* /invocations, at the root of a host alone */
+	ROUTE_PING         /* /ping, likewise */
 };
 
 /* Find the route and the agent or run in it, decoded and in the arena, of

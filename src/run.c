@@ -264,6 +264,15 @@ static enum status on_event(void *ctx, const struct decode_event *event)
 	return STATUS_OK;
 }
 
+static void on_usage(void *ctx, struct slice usage)
+{
+	struct run *run = ctx;
+
+	for (struct client *client = run->clients; client != NULL;
+	     client = client_next(client))
+		client_usage(client, usage);
+}
+
 static void on_end(void *ctx, enum status status)
 {
 	struct run *run = ctx;
@@ -321,17 +330,20 @@ static void start_upstream(struct run *run, const struct run_request *request)
 	    .full = on_full,
 	    .alive = on_alive,
 	    .event = on_event,
+	    .usage = on_usage,
 	    .end = on_end,
 	};
 	struct upstream_request wanted = {
 	    .agent = run->agent,
 	    .session_id = request->session_id,
 	    .request_id = run->request_id,
+	    .state_dir = run->config->state_dir,
 	    .payload = request->payload,
+	    .prompt = request->prompt,
 	    .authorization = request->authorization,
 	};
 	enum status status = upstream_start(
-	    run->runs->http, &wanted, &callbacks, run, &run->upstream);
+	    run->runs->upstreams, &wanted, &callbacks, run, &run->upstream);
 
 	if (status != STATUS_OK)
 		end_failed(run, status);

@@ -18,9 +18,9 @@ struct client_shared;
 struct client_options;
 struct config;
 struct config_agent;
-struct http;
 struct loop;
 struct run;
+struct upstream_shared;
 
 /* Enough that nobody guesses one: 96 bits. */
 #define RUN_ID_LEN 16
@@ -28,7 +28,7 @@ struct run;
 /* All runs of a process, and what they share. */
 struct runs {
 	struct loop *loop;
-	struct http *http;
+	struct upstream_shared *upstreams;
 	struct client_shared *clients;
 	struct run *first;
 	uint64_t count;
@@ -41,9 +41,8 @@ struct run_request {
 	const struct config_agent *agent;
 	const char *session_id;
 	const char *request_id;
-	struct slice payload;
-	struct slice
-	    authorization; /* the caller's, to be passed on, or empty */
+	struct slice payload, prompt;
+	struct slice authorization; /* the caller's, passed on; or empty */
 };
 
 /* Begin a run and attach its first client.  options.answer's session_id and

@@ -23,6 +23,7 @@
 #include "relay.h"
 #include "server.h"
 #include "trust.h"
+#include "upstream.h"
 
 enum {
 	/* Runs' last moments when a web server has spawned us: it sends
@@ -39,7 +40,8 @@ static const char system_config[] = "/etc/agentcgi/agentcgi.conf";
 struct service {
 	struct loop *loop;
 	struct http *http;
-	struct config *trusted; /* that ca_file came from */
+	struct upstream_shared *upstreams;
+	struct config *trusted; /* that ca_file and state_dir came from */
 	struct relay *relay;
 	struct server *server;
 	struct loop_timer *timer; /* limits the drain */
@@ -269,6 +271,7 @@ static void tear_down(struct service *service)
 		return;
 	relay_free(service->relay);
 	server_free(service->server);
+	upstream_shared_free(service->upstreams);
 	http_free(service->http);
 	config_unref(service->trusted);
 	loop_timer_free(service->timer);
@@ -298,12 +301,20 @@ static enum status set_up(struct service *service, struct config *config)
 	service->loop = loop_new();
 	if (service->loop != NULL && gateway_init() == STATUS_OK)
 		service->http = http_new(service->loop,
-		    &(struct http_options){
-			.ca_file = trust.file, .ca_dir = trust.dir});
+		    &(struct http_options){trust.file, trust.dir});
 	if (service->http == NULL)
 		return STATUS_NO_MEMORY;
+	service->upstreams = upstream_shared_new(&(struct upstream_options){
+	    .loop = service->loop,
+	    .http = service->http,
+	    .getenv = env_get,
+	    .cache_dir =
+		service->cgi && config != NULL ? config->state_dir : NULL,
+	});
+	if (service->upstreams == NULL)
+		return STATUS_NO_MEMORY;
 	options.loop = service->loop;
-	options.http = service->http;
+	options.upstreams = service->upstreams;
 	service->timer = loop_timer_new(service->loop, end_runs, service);
 	service->idle_timer =
 	    loop_timer_new(service->loop, give_back_memory, service);

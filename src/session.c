@@ -3,16 +3,27 @@
 #include <string.h>
 
 #include "digest.h"
+#include "request.h"
+
+_Static_assert(DIGEST_HEX_LEN - 1 <= SESSION_MAX_LEN, "a hash is an id");
+
+static void hash(char *out, struct slice given)
+{
+	uint8_t digest[DIGEST_LEN];
+
+	digest_sha256(digest, given);
+	digest_hex(out, digest);
+}
 
 void session_choose(char out[static SESSION_MAX_LEN + 1], struct slice given)
 {
-	size_t len = given.len;
-
-	if (len == 0 || len > SESSION_MAX_LEN) {
-		len = SESSION_MINTED_LEN;
-		digest_random_token(out, len);
+	if (given.len == 0) {
+		digest_random_token(out, SESSION_MINTED_LEN);
+		out[SESSION_MINTED_LEN] = '\0';
+	} else if (request_session_id_valid(given)) {
+		memcpy(out, given.ptr, given.len);
+		out[given.len] = '\0';
 	} else {
-		memcpy(out, given.ptr, len);
+		hash(out, given);
 	}
-	out[len] = '\0';
 }

@@ -14,8 +14,8 @@
 #define SESSION_MINTED_LEN 43
 #define SESSION_MAX_LEN    100
 
-/* Copy the id that a client gave (already found valid), or mint one if it is
- * empty. */
+/* Copy the id that was given, or mint one if it is empty.  One that
+ * request_session_id_valid refuses, which AgentCore may give, is hashed. */
 void session_choose(char out[static SESSION_MAX_LEN + 1], struct slice given);
 
 #endif

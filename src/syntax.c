@@ -4,7 +4,10 @@ enum {
 	SOCKET_PATH_MAX = 107, /* sun_path of Linux, less its NUL */
 	QUALIFIER_MAX = 128,
 	AGENT_MAX = 64, /* it is part of an URL and of log lines */
-	PORT_MAX = 65535
+	PORT_MAX = 65535,
+	ID_MAX = 2048,     /* Bedrock's own limit */
+	FRACTION_MAX = 18, /* as many digits as a double tells apart */
+	STOP_MAX = 16      /* more is a slip; Bedrock takes 2,500 */
 };
 
 static bool one_of(char c, const char *set)
@@ -158,6 +161,71 @@ const char *syntax_service(struct slice text)
 	if (lower_only(text, "-"))
 		return NULL;
 	return "an AWS service name such as execute-api";
+}
+
+/* Ids and ARNs of Bedrock. */
+static bool is_id(struct slice text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.ptr[i];
+
+		if (!lower_alnum(c) && !(c >= 'A' && c <= 'Z') &&
+		    !one_of(c, ".:/_-"))
+			return false;
+	}
+	return text.len <= ID_MAX;
+}
+
+const char *syntax_model(struct slice text)
+{
+	if (is_id(text))
+		return NULL;
+	return "the id or the ARN of a model or of an inference profile, such "
+	       "as openai.gpt-oss-120b-1:0";
+}
+
+const char *syntax_guardrail(struct slice text)
+{
+	return is_id(text) ? NULL : "the id or the ARN of a guardrail";
+}
+
+const char *syntax_version(struct slice text)
+{
+	uint64_t number;
+
+	if (slice_equal(text, SLICE("DRAFT")) ||
+	    (slice_to_number(text, 99999999, &number) && text.ptr[0] != '0'))
+		return NULL;
+	return "DRAFT or a number";
+}
+
+const char *syntax_fraction(struct slice text)
+{
+	struct slice digits = text;
+	struct slice whole = slice_cut(&digits, '.');
+	bool one = slice_equal(whole, SLICE("1"));
+	bool fine = one || slice_equal(whole, SLICE("0"));
+
+	for (size_t i = 0; i < digits.len; i++)
+		fine = fine && digits.ptr[i] >= '0' &&
+		    digits.ptr[i] <= (one ? '0' : '9');
+	/* JSON has no 1. without digits behind it. */
+	if (text.len == 0 ||
+	    (fine && !slice_ends(text, SLICE(".")) && text.len <= FRACTION_MAX))
+		return NULL;
+	return "a decimal from 0 to 1, such as 0.7, or nothing";
+}
+
+const char *syntax_stop(struct slice text)
+{
+	bool fine = !slice_ends(text, SLICE(","));
+	size_t n;
+
+	for (n = 0; text.len > 0; n++)
+		fine = slice_trim(slice_cut(&text, ',')).len > 0 && fine;
+	if (fine && n <= STOP_MAX)
+		return NULL;
+	return "up to 16 texts with commas between";
 }
 
 bool syntax_agent(struct slice name)

@@ -18,6 +18,12 @@ const char *syntax_mount(struct slice text); /* "" or /x, no slash at the end */
 const char *syntax_qualifier(
     struct slice text);                        /* 1 to 128 of printable ASCII */
 const char *syntax_service(struct slice text); /* as in a credential scope */
-bool syntax_agent(struct slice name);          /* [A-Za-z0-9_-]{1,64} */
+const char *syntax_model(struct slice text);   /* id or ARN, or none */
+const char *syntax_guardrail(struct slice text); /* the same */
+const char *syntax_version(struct slice text);   /* DRAFT or a number */
+const char *syntax_fraction(
+    struct slice text); /* a JSON number from 0 to 1, or none */
+const char *syntax_stop(struct slice text); /* up to 16, with commas between */
+bool syntax_agent(struct slice name);       /* [A-Za-z0-9_-]{1,64} */
 
 #endif

@@ -3,43 +3,94 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agentcore.h"
+#include "backend.h"
 #include "buf.h"
+#include "clock.h"
 #include "config.h"
+#include "conversation.h"
 #include "credentials/credentials.h"
-#include "decode.h"
-#include "env.h"
+#include "digest.h"
 #include "http.h"
 #include "log.h"
+#include "loop.h"
+#include "peer.h"
+#include "reading.h"
+#include "refusal.h"
+#include "turn.h"
+#include "vouch.h"
 
-enum {
-	/* As much of an error's body as is looked at: AWS sends one line. */
-	ERROR_BODY_MAX = 4096
+struct upstream_shared {
+	struct loop *loop;
+	struct http *http;
+	const char *(*getenv)(const char *name);
+	struct credentials *credentials;
+	struct conversations *conversations;
+	struct peers peers;
 };
 
 struct upstream {
-	struct http *http;
-	struct http_transfer *transfer; /* NULL before and after */
+	struct upstream_shared *shared;
+	struct peer *peer;
+	struct http_transfer *transfer; /* NULL before, between and after */
+	struct loop_timer *timer;       /* until the next attempt */
 	const struct upstream_callbacks *callbacks;
 	void *ctx;
 	const struct config_agent *agent;
 	char request_id[65];
 	char session_id[101];
-	struct buf payload;         /* libcurl may read it until the end */
-	struct slice authorization; /* the caller's, while it starts */
-	struct decode decode;
-	struct buf error; /* the body of a refusal */
-	char error_type[64];
-	enum status refused; /* STATUS_OK: the answer is an agent's */
-	bool starting;       /* upstream_start has not returned yet */
-	enum status started; /* what it will return */
+	struct vouch vouch;
+	struct buf payload; /* libcurl may read it until the end */
+	struct turn turn;   /* a model's */
+	struct reading reading;
+	struct retry retry;
+	struct refusal refusal; /* of the last attempt */
+	bool began;             /* the agent has accepted */
+	bool renewed;           /* keys were said to have expired, once */
+	bool adjusted;          /* our clock was said to be wrong, once */
+	bool starting;          /* upstream_start has not returned yet */
+	enum status started;    /* what it will return */
 };
+
+struct upstream_shared *upstream_shared_new(
+    const struct upstream_options *options)
+{
+	struct upstream_shared *shared = calloc(1, sizeof *shared);
+
+	if (shared == NULL)
+		return NULL;
+	shared->loop = options->loop;
+	shared->http = options->http;
+	shared->getenv = options->getenv;
+	shared->conversations = conversation_all_new();
+	shared->credentials =
+	    credentials_new(&(struct credentials_options){.loop = options->loop,
+		.http = options->http,
+		.getenv = options->getenv,
+		.cache_dir = options->cache_dir});
+	if (shared->conversations != NULL && shared->credentials != NULL)
+		return shared;
+	upstream_shared_free(shared);
+	return NULL;
+}
+
+void upstream_shared_free(struct upstream_shared *shared)
+{
+	if (shared == NULL)
+		return;
+	credentials_free(shared->credentials);
+	conversation_all_free(shared->conversations);
+	peer_free_all(&shared->peers);
+	free(shared);
+}
 
 static void free_upstream(struct upstream *upstream)
 {
+	loop_timer_free(upstream->timer);
+	vouch_free(&upstream->vouch);
 	buf_free(&upstream->payload);
-	buf_free(&upstream->error);
-	decode_free(&upstream->decode);
+	turn_free(&upstream->turn);
+	refusal_free(&upstream->refusal);
+	reading_free(&upstream->reading);
 	free(upstream);
 }
 
@@ -68,54 +119,82 @@ static void finish(struct upstream *upstream, enum status status)
 	callbacks->end(ctx, status);
 }
 
-/* ---- the answer ---- */
+/* ---- a refusal, and another attempt ---- */
 
-/* upstream.md of the service: "Errors": the status decides, but 402 is a
- * quota and so a throttle, and 424 the agent's own failure. */
-static enum status classify(const struct upstream *upstream, unsigned http)
+/* Each once: expired keys are replaced, a wrong clock goes by theirs. */
+static bool mended(struct upstream *upstream)
 {
-	switch (http) {
-	case 401:
-		return upstream->agent->auth == AUTH_BEARER
-		    ? STATUS_TOKEN_REFUSED
-		    : STATUS_UPSTREAM_DENIED;
-	case 403:
-		return STATUS_UPSTREAM_DENIED;
-	case 402:
-	case 429:
-		return STATUS_UPSTREAM_THROTTLED;
-	case 404:
-		return STATUS_UPSTREAM_NOT_FOUND;
-	case 424:
-		return STATUS_AGENT_FAILED;
-	default:
-		return STATUS_UPSTREAM_ERROR;
+	const struct refusal *refusal = &upstream->refusal;
+
+	if (!vouch_signed(&upstream->vouch))
+		return false;
+	if (refusal->cause == REFUSAL_EXPIRED && !upstream->renewed) {
+		upstream->renewed = true;
+		vouch_renew(&upstream->vouch);
+		return true;
 	}
+	if (upstream->adjusted || refusal->date_s < 0 ||
+	    (refusal->http != 400 && refusal->http != 403))
+		return false;
+	upstream->adjusted = true;
+	return peer_learn_time(upstream->peer, refusal->date_s, clock_unix_s());
 }
 
-/* "Name", "Name:http://..." or "ns#Name" gives Name, if it is a plain one. */
-static void keep_error_type(struct upstream *upstream, struct slice type)
+/* Whether there will be another attempt. */
+static bool try_again(struct upstream *upstream, enum status error)
 {
-	struct slice rest = type;
-	size_t hash;
+	const struct refusal *refusal = &upstream->refusal;
+	struct retry_outcome outcome = {
+	    .error = error,
+	    /* Both say that there was no connection. */
+	    .sent = error != STATUS_UPSTREAM_UNREACHABLE &&
+		error != STATUS_UPSTREAM_TIMEOUT,
+	    .now_s = clock_unix_s(),
+	};
+	uint64_t wait_ms = 0;
 
-	type = slice_cut(&rest, ',');
-	rest = type;
-	type = slice_cut(&rest, ':');
-	hash = slice_find(type, SLICE("#"));
-	if (hash < type.len)
-		type = slice_skip(type, hash + 1);
-	if (type.len == 0 || type.len >= sizeof upstream->error_type)
+	refusal_fill(refusal, &outcome);
+	if (!mended(upstream) &&
+	    !retry_again(&upstream->retry, &outcome, digest_random(), &wait_ms))
+		return false;
+	if (refusal->http == 0)
+		log_write(LOG_INFO, "request=%s again in %u ms",
+		    upstream->request_id, (unsigned)wait_ms);
+	else
+		log_write(LOG_INFO,
+		    "request=%s upstream answered %u %s, again in %u ms",
+		    upstream->request_id, refusal->http, refusal->type,
+		    (unsigned)wait_ms);
+	loop_timer_start(upstream->timer, wait_ms);
+	return true;
+}
+
+/* There was no answer of an agent. */
+static void take_failure(struct upstream *upstream, enum status error)
+{
+	struct refusal *refusal = &upstream->refusal;
+
+	if (refusal->http != 0)
+		refusal_end(refusal);
+	if (try_again(upstream, error))
 		return;
-	for (size_t i = 0; i < type.len; i++) {
-		char c = type.ptr[i];
-
-		/* Anything else is no name but somebody's words. */
-		if ((c < 'A' || c > 'Z') && (c < 'a' || c > 'z'))
-			return;
+	if (refusal->http != 0) {
+		refusal_log(refusal, upstream->request_id);
+		error = refusal_status(
+		    refusal, upstream->agent->auth == AUTH_BEARER);
 	}
-	memcpy(upstream->error_type, type.ptr, type.len);
-	upstream->error_type[type.len] = '\0';
+	finish(upstream, error);
+}
+
+/* ---- the answer ---- */
+
+static void on_began(void *ctx, bool whole)
+{
+	struct upstream *upstream = ctx;
+
+	upstream->began = true;
+	retry_succeeded(&upstream->retry);
+	upstream->callbacks->began(upstream->ctx, whole);
 }
 
 static enum status on_event(void *ctx, const struct decode_event *event)
@@ -125,33 +204,29 @@ static enum status on_event(void *ctx, const struct decode_event *event)
 	return upstream->callbacks->event(upstream->ctx, event);
 }
 
-static void refuse(struct upstream *upstream, const struct http_head *head)
+/* It has succeeded, and yet says what no agent says. */
+static void log_odd(const struct upstream *upstream)
 {
-	upstream->refused = classify(upstream, head->status);
-	keep_error_type(upstream, http_header(head, "x-amzn-errortype"));
-	log_write(LOG_WARNING, "request=%s upstream answered %u %s",
-	    upstream->request_id, head->status, upstream->error_type);
+	log_write(LOG_WARNING,
+	    "request=%s upstream's content type is not an agent's",
+	    upstream->request_id);
 }
 
 static void on_head(void *ctx, const struct http_head *head)
 {
 	struct upstream *upstream = ctx;
-	enum decode_format format;
-	struct slice type = http_header(head, "content-type");
+	enum status status;
 
-	if (head->status != 200) {
-		refuse(upstream, head);
+	if (head->status < 200 || head->status > 299) {
+		refusal_begin(&upstream->refusal, head);
 		return;
 	}
-	upstream->refused = decode_format_of(type, &format);
-	if (upstream->refused != STATUS_OK) {
-		log_write(LOG_WARNING,
-		    "request=%s upstream's content type is not an agent's",
-		    upstream->request_id);
+	status = reading_begin(&upstream->reading, upstream->agent,
+	    http_header(head, "content-type"), upstream->request_id);
+	if (status == STATUS_OK)
 		return;
-	}
-	decode_init(&upstream->decode, format, on_event, upstream);
-	upstream->callbacks->began(upstream->ctx, format == DECODE_JSON);
+	log_odd(upstream);
+	finish(upstream, status);
 }
 
 static enum status on_body(void *ctx, struct slice bytes)
@@ -159,16 +234,19 @@ static enum status on_body(void *ctx, struct slice bytes)
 	struct upstream *upstream = ctx;
 	enum status status;
 
-	if (upstream->refused != STATUS_OK) {
-		buf_add(&upstream->error, bytes);
+	if (upstream->refusal.http != 0) {
+		refusal_add(&upstream->refusal, bytes);
 		return STATUS_OK;
 	}
 	if (upstream->callbacks->full(upstream->ctx))
 		return STATUS_MORE;
 	upstream->callbacks->alive(upstream->ctx);
-	status = decode_feed(&upstream->decode, bytes);
+	status = reading_feed(&upstream->reading, bytes);
 	if (status == STATUS_OK)
 		return STATUS_OK;
+	if (status == STATUS_UPSTREAM_ERROR &&
+	    upstream->reading.by == READING_PRELUDE)
+		log_odd(upstream);
 	if (status == STATUS_TOO_LARGE) {
 		log_write(LOG_WARNING, "request=%s an event is above %u bytes",
 		    upstream->request_id, DECODE_MAX_EVENT);
@@ -178,104 +256,141 @@ static enum status on_body(void *ctx, struct slice bytes)
 	return STATUS_OK;
 }
 
-/* What an operator may want to read, at the level where secrets may be. */
-static void log_refusal(const struct upstream *upstream)
-{
-	log_write(LOG_DEBUG, "request=%s upstream said: %.*s",
-	    upstream->request_id, SLICE_ARG(buf_slice(&upstream->error)));
-}
-
 static void on_end(void *ctx, enum status status)
 {
 	struct upstream *upstream = ctx;
+	struct slice usage;
 
 	upstream->transfer = NULL;
-	if (upstream->refused != STATUS_OK) {
-		log_refusal(upstream);
-		status = upstream->refused;
-	} else if (status == STATUS_OK) {
-		status = decode_finish(&upstream->decode);
+	if (!upstream->began && upstream->reading.by == READING_NOTHING) {
+		take_failure(upstream, status);
+		return;
 	}
+	if (status == STATUS_OK)
+		status = reading_finish(&upstream->reading);
+	if (status == STATUS_OK)
+		turn_end(&upstream->turn, reading_text(&upstream->reading));
+	usage = reading_usage(&upstream->reading);
+	if (usage.len > 0)
+		upstream->callbacks->usage(upstream->ctx, usage);
 	finish(upstream, status);
 }
 
 /* ---- the request ---- */
 
-static enum status invoke(struct upstream *upstream, const struct keys *keys)
+static void on_vouched(
+    void *ctx, enum status status, const struct voucher *voucher)
 {
 	static const struct http_callbacks callbacks = {
 	    .head = on_head, .body = on_body, .end = on_end};
-	struct agentcore_request request = {
+	struct upstream *upstream = ctx;
+	struct backend_request request = {
 	    .agent = upstream->agent,
+	    .operation = BACKEND_INVOKE,
 	    .session_id = upstream->session_id,
-	    .payload = buf_slice(&upstream->payload),
-	    .authorization = upstream->authorization,
+	    .body = buf_slice(&upstream->payload),
+	    .now_s = clock_unix_s() + upstream->peer->skew_s,
 	};
 
-	return agentcore_start(upstream->http, &request, keys, &callbacks,
-	    upstream, &upstream->transfer);
-}
-
-static void on_keys(void *ctx, enum status status, const struct keys *keys)
-{
-	struct upstream *upstream = ctx;
-
-	if (status == STATUS_OK)
-		status = invoke(upstream, keys);
+	if (status == STATUS_OK) {
+		request.keys = voucher->keys;
+		request.authorization = voucher->authorization;
+		request.api_key = voucher->api_key;
+		status = backend_start(upstream->shared->http, &request,
+		    &callbacks, upstream, &upstream->transfer);
+	}
 	upstream->started = status;
 	if (status != STATUS_OK && !upstream->starting)
 		finish(upstream, status);
 }
 
-static struct upstream *new_upstream(const struct upstream_request *request)
+/* If it fails at once, the caller finishes. */
+static enum status attempt(struct upstream *upstream)
 {
+	refusal_free(&upstream->refusal);
+	upstream->starting = true;
+	upstream->started = STATUS_OK;
+	vouch_get(&upstream->vouch, on_vouched, upstream);
+	upstream->starting = false;
+	return upstream->started;
+}
+
+static void on_timer(void *ctx)
+{
+	struct upstream *upstream = ctx;
+	enum status status = attempt(upstream);
+
+	if (status != STATUS_OK)
+		finish(upstream, status);
+}
+
+/* A model is told the conversation so far; all others remember it. */
+static enum status make_payload(
+    struct upstream *upstream, const struct upstream_request *request)
+{
+	if (request->agent->backend == BACKEND_BEDROCK) {
+		upstream->turn = (struct turn){
+		    .conversations = upstream->shared->conversations,
+		    .state_dir = request->state_dir,
+		    .agent = request->agent,
+		    .session_id = upstream->session_id,
+		};
+		return turn_begin(
+		    &upstream->turn, request->prompt, &upstream->payload);
+	}
+	buf_init(&upstream->payload, request->payload.len);
+	buf_add(&upstream->payload, request->payload);
+	return buf_status(&upstream->payload);
+}
+
+static struct upstream *new_upstream(
+    struct upstream_shared *shared, const struct upstream_request *request)
+{
+	static const struct reading_callbacks callbacks = {
+	    .began = on_began, .event = on_event};
 	struct upstream *upstream = calloc(1, sizeof *upstream);
 
 	if (upstream == NULL)
 		return NULL;
+	upstream->shared = shared;
 	upstream->agent = request->agent;
+	upstream->reading.callbacks = &callbacks;
+	upstream->reading.ctx = upstream;
 	(void)stpncpy(upstream->session_id, request->session_id,
 	    sizeof upstream->session_id - 1);
 	(void)stpncpy(upstream->request_id, request->request_id,
 	    sizeof upstream->request_id - 1);
-	buf_init(&upstream->error, ERROR_BODY_MAX);
-	buf_init(&upstream->payload, request->payload.len);
-	buf_add(&upstream->payload, request->payload);
-	if (buf_status(&upstream->payload) == STATUS_OK)
+	upstream->timer = loop_timer_new(shared->loop, on_timer, upstream);
+	upstream->peer = peer_of(&shared->peers, request->agent->name);
+	if (upstream->timer != NULL && upstream->peer != NULL &&
+	    vouch_init(&upstream->vouch, shared->credentials, shared->getenv,
+		request->agent, request->authorization) == STATUS_OK &&
+	    make_payload(upstream, request) == STATUS_OK)
 		return upstream;
 	free_upstream(upstream);
 	return NULL;
 }
 
-enum status upstream_start(struct http *http,
+enum status upstream_start(struct upstream_shared *shared,
     const struct upstream_request *request,
     const struct upstream_callbacks *callbacks, void *ctx,
     struct upstream **out)
 {
 	struct upstream *upstream;
-	struct credentials_source source = {
-	    .getenv = env_get, .profile = request->agent->profile};
 	enum status status;
 
 	/* Our keys never stand in for a caller's token. */
 	if (request->agent->auth == AUTH_BEARER &&
 	    request->authorization.len == 0)
 		return STATUS_NO_TOKEN;
-	upstream = new_upstream(request);
+	upstream = new_upstream(shared, request);
 	if (upstream == NULL)
 		return STATUS_NO_MEMORY;
-	upstream->http = http;
 	upstream->callbacks = callbacks;
 	upstream->ctx = ctx;
-	upstream->authorization = request->authorization;
-	upstream->starting = true;
-	if (request->authorization.len > 0)
-		upstream->started = invoke(upstream, NULL);
-	else
-		credentials_get(&source, on_keys, upstream);
-	upstream->starting = false;
-	upstream->authorization = (struct slice){0};
-	status = upstream->started;
+	retry_init(&upstream->retry, &upstream->peer->bucket,
+	    slice_from(shared->getenv("AWS_MAX_ATTEMPTS")));
+	status = attempt(upstream);
 	if (status != STATUS_OK) {
 		free_upstream(upstream);
 		return status;

@@ -1,12 +1,15 @@
 #include "environment.h"
 
 #include "../log.h"
+#include "../timestamp.h"
 
 enum status environment_read(struct keys *out, keys_getenv *getenv)
 {
 	struct slice id = slice_from(getenv("AWS_ACCESS_KEY_ID"));
 	struct slice secret = slice_from(getenv("AWS_SECRET_ACCESS_KEY"));
 	struct slice token = slice_from(getenv("AWS_SESSION_TOKEN"));
+	struct slice expiration =
+	    slice_from(getenv("AWS_CREDENTIAL_EXPIRATION"));
 
 	if (id.len == 0 && secret.len == 0)
 		return STATUS_MORE;
@@ -26,5 +29,35 @@ enum status environment_read(struct keys *out, keys_getenv *getenv)
 		    "line end");
 		return STATUS_NO_CREDENTIALS;
 	}
+	if (expiration.len > 0 &&
+	    !timestamp_parse(expiration, &out->expires_s)) {
+		log_write(LOG_ERROR,
+		    "AWS_CREDENTIAL_EXPIRATION is no time such as "
+		    "2030-01-31T23:59:59Z: set it again, or unset it");
+		keys_wipe(out);
+		return STATUS_NO_CREDENTIALS;
+	}
 	return STATUS_OK;
+}
+
+enum status environment_web(struct environment_web *out, keys_getenv *getenv)
+{
+	const char *session_name = getenv("AWS_ROLE_SESSION_NAME");
+	bool has_file, has_arn;
+
+	out->token_file = getenv("AWS_WEB_IDENTITY_TOKEN_FILE");
+	out->arn = getenv("AWS_ROLE_ARN");
+	out->session_name = session_name == NULL ? "" : session_name;
+	has_file = slice_from(out->token_file).len > 0;
+	has_arn = slice_from(out->arn).len > 0;
+	if (!has_file && !has_arn)
+		return STATUS_MORE;
+	if (has_file && has_arn)
+		return STATUS_OK;
+	log_write(LOG_ERROR,
+	    "%s is set but %s is not: set both in the environment of this "
+	    "process, or neither",
+	    has_arn ? "AWS_ROLE_ARN" : "AWS_WEB_IDENTITY_TOKEN_FILE",
+	    has_arn ? "AWS_WEB_IDENTITY_TOKEN_FILE" : "AWS_ROLE_ARN");
+	return STATUS_NO_CREDENTIALS;
 }

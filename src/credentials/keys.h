@@ -4,6 +4,8 @@
 #ifndef KEYS_H
 #define KEYS_H
 
+#include <stdint.h>
+
 #include "../slice.h"
 #include "../status.h"
 
@@ -18,15 +20,16 @@ struct keys {
 	char id[KEYS_MAX_ID + 1];
 	char secret[KEYS_MAX_SECRET + 1];
 	char token[KEYS_MAX_TOKEN + 1]; /* empty: none */
+	int64_t expires_s; /* seconds since 1970; 0: nobody said so */
 };
 
 /* The environment, as an argument so that tests can give their own.
  * Returns NULL for an unset variable; the text lives as long as the process. */
 typedef const char *keys_getenv(const char *name);
 
-/* Fill *out.  token may be empty.  False, with *out wiped, if the id or the
- * secret is empty, or anything is too long or holds a control character or a
- * space. */
+/* Fill *out, without an expiry.  token may be empty.  False, with *out wiped,
+ * if the id or the secret is empty, or anything is too long or holds a control
+ * character or a space. */
 MUST_CHECK bool keys_set(
     struct keys *out, struct slice id, struct slice secret, struct slice token);
 

@@ -1,352 +1,361 @@
 #include "profile.h"
 
-#include <errno.h>
-#include <linux/limits.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "../endpoint.h"
 #include "../log.h"
 
+/* STS's limits, but the first: the log cuts at a few more. */
 enum {
-	FILE_MAX_BYTES = 256 * 1024, /* thousands of profiles */
-	/* A value cut off at this length is too long for any key. */
-	LINE_SIZE = 2 * KEYS_MAX_TOKEN,
-	PATH_SIZE = PATH_MAX
+	WORDS_MAX = 512,
+	DURATION_MIN_S = 900,
+	DURATION_MAX_S = 43200,
+	SESSION_NAME_MIN = 2,
+	SESSION_NAME_MAX = 64,
+	EXTERNAL_ID_MIN = 2,
+	EXTERNAL_ID_MAX = 1224
 };
 
-enum value_index {
-	ID,
-	SECRET,
-	TOKEN,
-	VALUE_COUNT
+static const char *const names[PROFILE_KEY_COUNT] = {
+    [PROFILE_KEY_ID] = "aws_access_key_id",
+    [PROFILE_SECRET] = "aws_secret_access_key",
+    [PROFILE_TOKEN] = "aws_session_token",
+    [PROFILE_ROLE_ARN] = "role_arn",
+    [PROFILE_SOURCE_PROFILE] = "source_profile",
+    [PROFILE_CREDENTIAL_SOURCE] = "credential_source",
+    [PROFILE_EXTERNAL_ID] = "external_id",
+    [PROFILE_ROLE_SESSION_NAME] = "role_session_name",
+    [PROFILE_DURATION] = "duration_seconds",
+    [PROFILE_MFA_SERIAL] = "mfa_serial",
+    [PROFILE_TOKEN_FILE] = "web_identity_token_file",
+    [PROFILE_PROCESS] = "credential_process",
+    [PROFILE_SSO_SESSION] = "sso_session",
+    [PROFILE_SSO_ACCOUNT] = "sso_account_id",
+    [PROFILE_SSO_ROLE] = "sso_role_name",
+    [PROFILE_SSO_REGION] = "sso_region",
+    [PROFILE_SSO_URL] = "sso_start_url",
+    [PROFILE_LOGIN] = "login_session",
+    [PROFILE_REGION] = "region",
 };
 
-static const char *const value_names[VALUE_COUNT] = {
-    [ID] = "aws_access_key_id",
-    [SECRET] = "aws_secret_access_key",
-    [TOKEN] = "aws_session_token",
-};
-
-/* Settings that get keys from elsewhere. */
-enum method {
-	ROLE,
-	SOURCE_PROFILE,
-	SOURCE,
-	WEB_IDENTITY,
-	PROCESS,
-	SSO_SESSION,
-	SSO_START_URL,
-	LOGIN,
-	METHOD_COUNT
-};
-
-static const char *const methods[METHOD_COUNT] = {
-    [ROLE] = "role_arn",
-    [SOURCE_PROFILE] = "source_profile",
-    [SOURCE] = "credential_source",
-    [WEB_IDENTITY] = "web_identity_token_file",
-    [PROCESS] = "credential_process",
-    [SSO_SESSION] = "sso_session",
-    [SSO_START_URL] = "sso_start_url",
-    [LOGIN] = "login_session",
-};
-
-struct value {
-	char text[LINE_SIZE];
-	size_t len;
-};
-
-/* What the two files say of one profile.  Holds secrets. */
-struct profile {
+/* What is being looked for. */
+struct search {
+	struct profile *out;
+	enum sharedfile_kind kind;
 	struct slice name;
-	struct value values[VALUE_COUNT];
-	bool found; /* a section has its name */
-	bool has_method[METHOD_COUNT];
-	bool failed; /* a file may not be used; logged */
+	bool failed; /* a value may not be used; logged */
 };
 
-/* Where in a file the reader is. */
-struct place {
-	bool config;     /* ~/.aws/config, where sections are [profile x] */
-	bool in_profile; /* in the section that is wanted */
-	bool nested;     /* below a key without a value */
-};
-
-struct reader {
-	FILE *file;
-	size_t total; /* bytes read so far */
-	char line[LINE_SIZE];
-	size_t len;
-};
-
-static bool blank(char c)
+static bool has_control(struct slice s)
 {
-	return c == ' ' || c == '\t';
-}
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.ptr[i];
 
-/* A # or ; begins a comment only at the start or after a blank: secrets and
- * tokens may hold either. */
-static struct slice without_comment(struct slice line)
-{
-	for (size_t i = 0; i < line.len; i++) {
-		bool sign = line.ptr[i] == '#' || line.ptr[i] == ';';
-
-		if (sign && (i == 0 || blank(line.ptr[i - 1])))
-			return slice_first(line, i);
+		if ((c < ' ' && c != '\t') || c == 0x7f)
+			return true;
 	}
-	return line;
+	return false;
 }
 
-static struct slice unquoted(struct slice s)
+static void set_value(struct search *search, enum profile_key key,
+    const struct sharedfile_entry *entry)
 {
-	if (s.len > 1 && (s.ptr[0] == '"' || s.ptr[0] == '\'') &&
-	    s.ptr[s.len - 1] == s.ptr[0])
-		return slice_skip(slice_first(s, s.len - 1), 1);
-	return s;
-}
+	char *to = search->out->values[key];
+	const char *wrong = NULL;
 
-/* Whether what stands between [ and ] means the profile called name. */
-static bool names_profile(
-    const struct place *place, struct slice header, struct slice name)
-{
-	struct slice kind = SLICE("profile");
-
-	header = slice_trim(header);
-	if (!place->config)
-		return slice_equal(unquoted(header), name);
-	if (slice_starts(header, kind) && header.len > kind.len &&
-	    blank(header.ptr[kind.len]))
-		return slice_equal(
-		    unquoted(slice_trim(slice_skip(header, kind.len))), name);
-	/* [name] alone is the default or not a profile. */
-	return slice_equal(header, SLICE("default")) &&
-	    slice_equal(name, header);
-}
-
-/* A header without its ] ends the section before it all the same, lest its
- * keys be taken for those of another profile. */
-static void enter_section(
-    struct profile *profile, struct place *place, struct slice line)
-{
-	place->nested = false;
-	place->in_profile = slice_ends(line, SLICE("]")) &&
-	    names_profile(place, slice_skip(slice_first(line, line.len - 1), 1),
-		profile->name);
-	if (place->in_profile)
-		profile->found = true;
-}
-
-static void set_value(
-    struct profile *profile, struct slice name, struct slice text)
-{
-	for (size_t i = 0; i < VALUE_COUNT; i++) {
-		struct value *value = &profile->values[i];
-
-		if (!slice_equal(name, slice_from(value_names[i])))
-			continue;
-		value->len = slice_first(text, sizeof value->text).len;
-		memcpy(value->text, text.ptr, value->len);
-	}
-	for (size_t i = 0; i < METHOD_COUNT; i++)
-		if (slice_equal(name, slice_from(methods[i])))
-			profile->has_method[i] = true;
-}
-
-static void take_line(
-    struct profile *profile, struct place *place, struct slice line)
-{
-	bool indented = line.len > 0 && blank(line.ptr[0]);
-	struct slice name;
-
-	if (slice_ends(line, SLICE("\r")))
-		line.len--;
-	line = slice_trim(without_comment(line));
-	if (slice_starts(line, SLICE("["))) {
-		enter_section(profile, place, line);
+	if (entry->cut)
+		wrong = "too long";
+	else if (has_control(entry->value))
+		wrong = "not text, it holds a control character";
+	if (wrong != NULL) {
+		log_write(LOG_ERROR, "%s %.*s: %s is %s: write it again",
+		    search->kind == SHAREDFILE_PROFILE ? "profile"
+						       : "sso-session",
+		    SLICE_ARG(search->name), names[key], wrong);
+		search->failed = true;
 		return;
 	}
-	if (!place->in_profile || slice_find(line, SLICE("=")) == line.len)
+	memcpy(to, entry->value.ptr, entry->value.len);
+	to[entry->value.len] = '\0';
+}
+
+static void take(void *ctx, const struct sharedfile_entry *entry)
+{
+	struct search *search = ctx;
+
+	if (entry->kind != search->kind ||
+	    !slice_equal(entry->section, search->name))
 		return;
-	if (place->nested && indented)
-		return;
-	name = slice_trim(slice_cut(&line, '='));
-	line = slice_trim(line);
-	place->nested = line.len == 0;
-	if (line.len > 0)
-		set_value(profile, name, line);
+	search->out->found = true;
+	for (size_t i = 0; i < PROFILE_KEY_COUNT; i++)
+		if (slice_equal(entry->key, slice_from(names[i])))
+			set_value(search, (enum profile_key)i, entry);
 }
 
-/* The next line, without its end and cut off at LINE_SIZE; false after the
- * last and once the file is too large.  Not fgets: a NUL would hide how much
- * was read, and /dev/zero would never end. */
-static bool read_line(struct reader *reader)
+/* The credentials file comes last, as it wins; it has nothing but profiles. */
+static enum status load_section(struct profile *out, enum sharedfile_kind kind,
+    keys_getenv *getenv, const char *name)
 {
-	int c = EOF;
+	struct search search = {
+	    .out = out, .kind = kind, .name = slice_from(name)};
+	enum status status;
 
-	reader->len = 0;
-	while (reader->total <= FILE_MAX_BYTES &&
-	    (c = getc(reader->file)) != EOF && c != '\n') {
-		reader->total++;
-		if (reader->len < LINE_SIZE)
-			reader->line[reader->len++] = (char)c;
-	}
-	reader->total += c == '\n';
-	return reader->total <= FILE_MAX_BYTES && (c != EOF || reader->len > 0);
+	profile_wipe(out);
+	out->name = name;
+	status = sharedfile_read(SHAREDFILE_CONFIG, getenv, take, &search);
+	if (status == STATUS_OK)
+		status = sharedfile_read(
+		    SHAREDFILE_CREDENTIALS, getenv, take, &search);
+	return search.failed ? STATUS_NO_CREDENTIALS : status;
 }
 
-/* False if the file is too large. */
-static bool take_lines(struct profile *profile, struct place *place, FILE *file)
+enum status profile_load(
+    struct profile *out, keys_getenv *getenv, const char *name)
 {
-	struct reader reader = {.file = file};
-
-	while (read_line(&reader))
-		take_line(profile, place,
-		    (struct slice){.ptr = reader.line, .len = reader.len});
-	explicit_bzero(reader.line, sizeof reader.line);
-	return reader.total <= FILE_MAX_BYTES;
+	return load_section(out, SHAREDFILE_PROFILE, getenv, name);
 }
 
-/* A file that is missing or unreadable counts as empty. */
-static void read_file(struct profile *profile, const char *path, bool config)
+static const char *value(const struct profile *profile, enum profile_key key)
 {
-	struct place place = {.config = config};
-	char block[4096]; /* ours, so that it can be wiped */
-	FILE *file = fopen(path, "re");
-
-	if (file == NULL) {
-		if (errno != ENOENT && errno != ENOTDIR)
-			log_write(LOG_WARNING,
-			    "cannot open %s: %s: let this process read it",
-			    path, strerror(errno));
-		return;
-	}
-	setvbuf(file, block, _IOFBF, sizeof block);
-	if (!take_lines(profile, &place, file)) {
-		log_write(LOG_ERROR,
-		    "%s is larger than %d bytes: name a smaller file", path,
-		    FILE_MAX_BYTES);
-		profile->failed = true;
-	} else if (ferror(file)) {
-		log_write(
-		    LOG_ERROR, "cannot read %s: %s", path, strerror(errno));
-		profile->failed = true;
-	}
-	fclose(file);
-	explicit_bzero(block, sizeof block);
+	return profile->values[key];
 }
 
-/* The file that variable names, or usual; ~/ is $HOME.  False if there is no
- * HOME or the path is too long. */
-static bool find_path(char out[static PATH_SIZE], keys_getenv *getenv,
-    const char *variable, const char *usual)
+static bool has(const struct profile *profile, enum profile_key key)
 {
-	struct slice path = slice_from(getenv(variable));
-	struct slice home = {0};
-	int len;
-
-	if (path.len == 0)
-		path = slice_from(usual);
-	if (slice_starts(path, SLICE("~/"))) {
-		home = slice_from(getenv("HOME"));
-		if (home.len == 0)
-			return false;
-		path = slice_skip(path, 1);
-	}
-	len = snprintf(
-	    out, PATH_SIZE, "%.*s%.*s", SLICE_ARG(home), SLICE_ARG(path));
-	return len > 0 && len < PATH_SIZE;
+	return value(profile, key)[0] != '\0';
 }
 
-/* The credentials file last, as it wins key by key. */
-static void read_files(struct profile *profile, keys_getenv *getenv)
+static bool has_sso(const struct profile *profile)
 {
-	char path[PATH_SIZE];
-
-	if (find_path(path, getenv, "AWS_CONFIG_FILE", "~/.aws/config"))
-		read_file(profile, path, true);
-	if (find_path(path, getenv, "AWS_SHARED_CREDENTIALS_FILE",
-		"~/.aws/credentials"))
-		read_file(profile, path, false);
+	return has(profile, PROFILE_SSO_SESSION) ||
+	    has(profile, PROFILE_SSO_URL) || has(profile, PROFILE_SSO_REGION) ||
+	    has(profile, PROFILE_SSO_ACCOUNT) || has(profile, PROFILE_SSO_ROLE);
 }
 
-/* The setting that decides instead of static keys, or NULL.  A role to assume
- * goes before keys that stand beside it, as in the SDKs: they would be those
- * of somebody else. */
-static const char *other_method(const struct profile *profile)
+bool profile_has_keys(const struct profile *profile)
 {
-	const bool *has = profile->has_method;
-
-	if (has[ROLE] && (has[SOURCE_PROFILE] || has[SOURCE]))
-		return methods[ROLE];
-	if (profile->values[ID].len > 0 || profile->values[SECRET].len > 0)
-		return NULL;
-	for (size_t i = 0; i < METHOD_COUNT; i++)
-		if (has[i])
-			return methods[i];
-	return NULL;
+	return has(profile, PROFILE_KEY_ID) || has(profile, PROFILE_SECRET);
 }
 
-static struct slice value_of(const struct profile *profile, enum value_index i)
+enum status profile_refuse(
+    const struct profile *profile, const char *format, ...)
 {
-	const struct value *value = &profile->values[i];
+	char words[WORDS_MAX];
+	va_list args;
 
-	return (struct slice){.ptr = value->text, .len = value->len};
-}
-
-/* STATUS_MORE if the profile says nothing of credentials. */
-static enum status take_keys(struct keys *out, const struct profile *profile)
-{
-	struct slice id = value_of(profile, ID);
-	struct slice secret = value_of(profile, SECRET);
-	const char *method = other_method(profile);
-
-	if (profile->failed)
-		return STATUS_NO_CREDENTIALS;
-	if (method != NULL) {
-		log_write(LOG_ERROR,
-		    "profile %.*s uses %s, which is not "
-		    "supported yet: give it static keys (aws configure "
-		    "export-credentials prints some)",
-		    SLICE_ARG(profile->name), method);
-		return STATUS_NO_CREDENTIALS;
-	}
-	if (id.len == 0 && secret.len == 0)
-		return STATUS_MORE;
-	if (keys_set(out, id, secret, value_of(profile, TOKEN)))
-		return STATUS_OK;
-	log_write(LOG_ERROR,
-	    "profile %.*s lacks aws_access_key_id or "
-	    "aws_secret_access_key, or one of them or aws_session_token is "
-	    "too long or holds a blank: write them again",
-	    SLICE_ARG(profile->name));
+	va_start(args, format);
+	(void)vsnprintf(words, sizeof words, format, args);
+	va_end(args);
+	log_write(LOG_ERROR, "profile %s: %s", profile->name, words);
 	return STATUS_NO_CREDENTIALS;
 }
 
-enum status profile_read(
-    struct keys *out, keys_getenv *getenv, const char *name)
+enum status profile_refuse_empty(
+    const struct profile *profile, keys_getenv *getenv, const char *wanted_by)
 {
-	struct profile profile = {0};
-	bool asked_for;
-	enum status status;
+	char config[SHAREDFILE_PATH_SIZE], credentials[SHAREDFILE_PATH_SIZE];
 
-	profile.name = slice_from(name != NULL ? name : getenv("AWS_PROFILE"));
-	asked_for = profile.name.len > 0;
-	if (!asked_for)
-		profile.name = SLICE("default");
-	read_files(&profile, getenv);
-	status = take_keys(out, &profile);
-	if (status == STATUS_MORE && asked_for) {
-		log_write(LOG_ERROR,
-		    profile.found
-			? "profile %.*s has no static keys: write "
-			  "aws_access_key_id and aws_secret_access_key into it"
-			: "profile %.*s is in neither ~/.aws/credentials nor "
-			  "~/.aws/config (or the files that "
-			  "AWS_SHARED_CREDENTIALS_FILE and AWS_CONFIG_FILE "
-			  "name): add it, and check HOME",
-		    SLICE_ARG(profile.name));
-		status = STATUS_NO_CREDENTIALS;
+	if (profile->found)
+		return profile_refuse(profile,
+		    "it says nothing of credentials: write aws_access_key_id "
+		    "and aws_secret_access_key into it, a role, a "
+		    "credential_process or an sso_session");
+	(void)sharedfile_path(config, SHAREDFILE_CONFIG, getenv);
+	(void)sharedfile_path(credentials, SHAREDFILE_CREDENTIALS, getenv);
+	log_write(LOG_ERROR,
+	    "profile %s%s%s%s is in neither %s nor %s: add it, or check HOME, "
+	    "AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE",
+	    profile->name, wanted_by != NULL ? ", the source_profile of " : "",
+	    wanted_by != NULL ? wanted_by : "", wanted_by != NULL ? "," : "",
+	    credentials, config);
+	return STATUS_NO_CREDENTIALS;
+}
+
+bool profile_valid_session_name(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len == 0 ||
+	    (len >= SESSION_NAME_MIN && len <= SESSION_NAME_MAX &&
+		strspn(name,
+		    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+		    "0123456789_+=,.@-") == len);
+}
+
+/* What goes with any role. */
+static enum status check_role(const struct profile *profile)
+{
+	struct slice duration = slice_from(value(profile, PROFILE_DURATION));
+	size_t id_len = strlen(value(profile, PROFILE_EXTERNAL_ID));
+	uint64_t number;
+
+	if (!profile_valid_session_name(
+		value(profile, PROFILE_ROLE_SESSION_NAME)))
+		return profile_refuse(profile,
+		    "role_session_name is not 2 to 64 of A-Z, a-z, 0-9 and "
+		    "_+=,.@-");
+	if (id_len > 0 &&
+	    (id_len < EXTERNAL_ID_MIN || id_len > EXTERNAL_ID_MAX))
+		return profile_refuse(
+		    profile, "external_id is not 2 to 1224 characters");
+	if (duration.len > 0 &&
+	    (!slice_to_number(duration, DURATION_MAX_S, &number) ||
+		number < DURATION_MIN_S))
+		return profile_refuse(profile,
+		    "duration_seconds is not a number from 900 to 43200");
+	return STATUS_OK;
+}
+
+static bool known_source(struct slice name)
+{
+	return name.len == 0 || slice_equal(name, SLICE("Environment")) ||
+	    slice_equal(name, SLICE("Ec2InstanceMetadata")) ||
+	    slice_equal(name, SLICE("EcsContainer"));
+}
+
+static enum status check_assumed(const struct profile *profile)
+{
+	int sources = has(profile, PROFILE_SOURCE_PROFILE) +
+	    has(profile, PROFILE_CREDENTIAL_SOURCE) +
+	    has(profile, PROFILE_TOKEN_FILE);
+
+	if (sources != 1)
+		return profile_refuse(profile,
+		    "role_arn needs one of source_profile, credential_source "
+		    "and web_identity_token_file, and only one");
+	if (!known_source(
+		slice_from(value(profile, PROFILE_CREDENTIAL_SOURCE))))
+		return profile_refuse(profile,
+		    "credential_source is not Environment, "
+		    "Ec2InstanceMetadata or EcsContainer");
+	if (has(profile, PROFILE_MFA_SERIAL))
+		return profile_refuse(profile,
+		    "mfa_serial asks for a code, which nobody is here to "
+		    "give: use a role without it");
+	return check_role(profile);
+}
+
+static enum status check_web_identity(const struct profile *profile)
+{
+	if (!has(profile, PROFILE_ROLE_ARN))
+		return profile_refuse(
+		    profile, "web_identity_token_file needs a role_arn");
+	return check_role(profile);
+}
+
+/* The session's settings count; the profile's own may repeat them. */
+static enum status join_session(struct profile *profile, keys_getenv *getenv)
+{
+	static const enum profile_key shared[] = {
+	    PROFILE_SSO_REGION, PROFILE_SSO_URL};
+	const char *name = value(profile, PROFILE_SSO_SESSION);
+	struct profile session;
+	enum status status =
+	    load_section(&session, SHAREDFILE_SESSION, getenv, name);
+
+	if (status == STATUS_OK && !session.found)
+		status = profile_refuse(profile,
+		    "there is no [sso-session %s] in the config file: aws "
+		    "configure sso-session writes one",
+		    name);
+	for (size_t i = 0; i < 2 && status == STATUS_OK; i++) {
+		char *own = profile->values[shared[i]];
+
+		if (own[0] != '\0' &&
+		    strcmp(own, value(&session, shared[i])) != 0)
+			status = profile_refuse(profile,
+			    "%s is not that of [sso-session %s]: take it out",
+			    names[shared[i]], name);
+		memcpy(own, session.values[shared[i]],
+		    sizeof session.values[shared[i]]);
 	}
-	explicit_bzero(&profile, sizeof profile);
+	profile_wipe(&session);
 	return status;
+}
+
+static enum status check_sso(struct profile *profile, keys_getenv *getenv)
+{
+	static const enum profile_key needed[] = {PROFILE_SSO_URL,
+	    PROFILE_SSO_REGION, PROFILE_SSO_ACCOUNT, PROFILE_SSO_ROLE};
+	enum status status = has(profile, PROFILE_SSO_SESSION)
+	    ? join_session(profile, getenv)
+	    : STATUS_OK;
+	const char *allowed;
+
+	if (status != STATUS_OK)
+		return status;
+	for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
+		if (!has(profile, needed[i]))
+			return profile_refuse(profile,
+			    "%s is missing: aws configure sso writes all that "
+			    "IAM Identity Center needs",
+			    names[needed[i]]);
+	allowed = endpoint_check_region(
+	    slice_from(value(profile, PROFILE_SSO_REGION)));
+	if (allowed != NULL)
+		return profile_refuse(profile, "sso_region is not %s", allowed);
+	return STATUS_OK;
+}
+
+/* What is left: settings that cannot be followed, or none. */
+static enum status check_rest(const struct profile *profile)
+{
+	if (has(profile, PROFILE_LOGIN))
+		return profile_refuse(profile,
+		    "login_session is not supported: use another profile, "
+		    "with credential_process = aws configure "
+		    "export-credentials --profile %s --format process",
+		    profile->name);
+	if (has(profile, PROFILE_SOURCE_PROFILE) ||
+	    has(profile, PROFILE_CREDENTIAL_SOURCE))
+		return profile_refuse(profile,
+		    "source_profile and credential_source need a role_arn");
+	return STATUS_OK;
+}
+
+static enum profile_method choose(const struct profile *profile, bool is_source)
+{
+	bool assumed = has(profile, PROFILE_ROLE_ARN) &&
+	    (has(profile, PROFILE_SOURCE_PROFILE) ||
+		has(profile, PROFILE_CREDENTIAL_SOURCE) ||
+		!has(profile, PROFILE_TOKEN_FILE));
+
+	if (is_source && profile_has_keys(profile))
+		return PROFILE_BY_KEYS;
+	if (assumed)
+		return PROFILE_BY_ROLE;
+	if (profile_has_keys(profile))
+		return PROFILE_BY_KEYS;
+	if (has(profile, PROFILE_TOKEN_FILE))
+		return PROFILE_BY_WEB_IDENTITY;
+	if (has(profile, PROFILE_PROCESS))
+		return PROFILE_BY_PROCESS;
+	return has_sso(profile) ? PROFILE_BY_SSO : PROFILE_BY_NOTHING;
+}
+
+enum status profile_decide(struct profile *profile, keys_getenv *getenv,
+    bool is_source, enum profile_method *method)
+{
+	*method = choose(profile, is_source);
+	switch (*method) {
+	case PROFILE_BY_ROLE:
+		return check_assumed(profile);
+	case PROFILE_BY_WEB_IDENTITY:
+		return check_web_identity(profile);
+	case PROFILE_BY_SSO:
+		return check_sso(profile, getenv);
+	case PROFILE_BY_NOTHING:
+		return check_rest(profile);
+	case PROFILE_BY_KEYS:
+	case PROFILE_BY_PROCESS:
+		break;
+	}
+	return STATUS_OK;
+}
+
+void profile_wipe(struct profile *profile)
+{
+	explicit_bzero(profile, sizeof *profile);
 }

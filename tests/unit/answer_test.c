@@ -117,6 +117,89 @@ TEST(without_a_session_none_is_told)
 	finish();
 }
 
+TEST(what_it_took_stands_in_its_end)
+{
+	begin(ANSWER_SSE);
+	event("data: 1\n", 2);
+	answer_usage(&answer, SLICE("{\"inputTokens\":1}"));
+	/* The last word counts. */
+	answer_usage(&answer, SLICE("{\"inputTokens\":2,\"x\":[]}"));
+	answer_end(&answer, "complete", 3);
+	CHECK_SLICE(body(),
+	    SLICE(SESSION "data: 1\nid: run-1.2\n\n"
+			  "event: done\ndata: {\"reason\":\"complete\","
+			  "\"usage\":{\"inputTokens\":2,\"x\":[]}}\n"
+			  "id: run-1.3\n\n"));
+	finish();
+	begin(ANSWER_JSON);
+	event("data: \"Hi\"\n", 2);
+	answer_usage(&answer, SLICE("{\"inputTokens\":1}"));
+	answer_end(&answer, "complete", 3);
+	CHECK_SLICE(body(),
+	    SLICE("{\"text\":\"Hi\",\"sessionId\":\"session-1\","
+		  "\"runId\":\"run-1\",\"reason\":\"complete\","
+		  "\"usage\":{\"inputTokens\":1}}"));
+	finish();
+	begin(ANSWER_TEXT);
+	event("data: \"Hi\"\n", 2);
+	answer_usage(&answer, SLICE("{\"inputTokens\":1}"));
+	answer_end(&answer, "complete", 3);
+	CHECK_SLICE(body(), SLICE("Hi"));
+	finish();
+}
+
+TEST(what_it_took_is_left_out_if_it_is_endless)
+{
+	static char usage[4098] = "{\"";
+
+	memset(usage + 2, 'x', sizeof usage - 3);
+	begin(ANSWER_SSE);
+	answer_begin(&answer);
+	answer_usage(&answer, slice_from(usage));
+	answer_end(&answer, "complete", 2);
+	CHECK_SLICE(body(),
+	    SLICE(SESSION "event: done\ndata: {\"reason\":\"complete\"}\n"
+			  "id: run-1.2\n\n"));
+	finish();
+}
+
+/* What AgentCore's containers send, and nothing of ours. */
+TEST(as_an_agent_answers)
+{
+	begin(ANSWER_AGENT);
+	answer_begin(&answer);
+	event("data: \"Hello\"\n", 2);
+	event(": ping\n", 2);
+	answer_keepalive(&answer);
+	event("event: x\ndata: 1\n", 3);
+	answer_usage(&answer, SLICE("{\"inputTokens\":1}"));
+	answer_end(&answer, "complete", 4);
+	CHECK(slice_starts(sent(), SLICE("Status: 200 OK\r\n")));
+	CHECK(has("\r\nContent-Type: text/event-stream; charset=utf-8\r\n"));
+	CHECK(has("\r\nX-Accel-Buffering: no\r\n"));
+	CHECK(has("\r\nX-Amzn-Bedrock-AgentCore-Runtime-Session-Id: "
+		  "session-1\r\n"));
+	CHECK_SLICE(body(),
+	    SLICE(": agentcgi\n\ndata: \"Hello\"\n\n: ping\n\n"
+		  ": keepalive\n\nevent: x\ndata: 1\n\n"));
+	CHECK(gateway.ended && answer.http == 200);
+	finish();
+}
+
+TEST(as_an_agent_fails)
+{
+	begin(ANSWER_AGENT);
+	event("data: \"Hello\"\n", 2);
+	answer_fail(&answer, STATUS_UPSTREAM_CUT, 3);
+	answer_end(&answer, "error", 4);
+	CHECK_SLICE(body(),
+	    SLICE(": agentcgi\n\ndata: \"Hello\"\n\n"
+		  "data: {\"error\":\"The agent's answer broke off.\","
+		  "\"error_type\":\"upstream_error\"}\n\n"));
+	CHECK(gateway.ended && answer.http == 200);
+	finish();
+}
+
 TEST(line_ends_of_the_agent_are_kept)
 {
 	struct decode_event crlf = {.lines = SLICE("data: a\r\n"),
@@ -188,6 +271,7 @@ TEST(a_refusal)
 	check_refusal(ANSWER_JSON);
 	check_refusal(ANSWER_TEXT);
 	check_refusal(ANSWER_HTML);
+	check_refusal(ANSWER_AGENT);
 }
 
 TEST(a_whole_object)

@@ -136,6 +136,38 @@ TEST(one_answer)
 	finish();
 }
 
+TEST(what_an_answer_took)
+{
+	begin(ANSWER_SSE);
+	client_begin(client);
+	say(5);
+	client_usage(client, SLICE("{\"totalTokens\":3}"));
+	client_end(client, "complete", 3);
+	loop_settle(&loop);
+	CHECK(slice_ends(buf_slice(&gateway.out),
+	    SLICE("event: done\ndata: {\"reason\":\"complete\","
+		  "\"usage\":{\"totalTokens\":3}}\nid: r.3\n\n")));
+	CHECK(was("f"));
+	finish();
+}
+
+/* As AWS's own servers for agents do, which proxies cut off, too. */
+TEST(an_agents_silence_is_filled)
+{
+	begin(ANSWER_AGENT);
+	loop_pass(&loop, HEADER_WAIT);
+	CHECK(sent("Content-Type: text/event-stream"));
+	CHECK(!sent("event: session"));
+	loop_pass(&loop, KEEPALIVE);
+	CHECK(sent("\n\n: keepalive\n\n"));
+	client_end(client, "complete", 2);
+	loop_settle(&loop);
+	CHECK(
+	    slice_ends(buf_slice(&gateway.out), SLICE("\n\n: keepalive\n\n")));
+	finish();
+	CHECK(was("f"));
+}
+
 TEST(the_head_does_not_wait_for_ever)
 {
 	begin(ANSWER_SSE);

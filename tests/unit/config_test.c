@@ -13,6 +13,7 @@
 #define AGENT "[agent default]\narn = " ARN "\n"
 
 static const char *env_arn, *env_service, *env_all, *env_ignore;
+static const char *env_region, *env_default_region, *env_bedrock;
 
 static const char *env(const char *name)
 {
@@ -24,6 +25,12 @@ static const char *env(const char *name)
 		return env_all;
 	if (strcmp(name, "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") == 0)
 		return env_ignore;
+	if (strcmp(name, "AWS_ENDPOINT_URL_BEDROCK_RUNTIME") == 0)
+		return env_bedrock;
+	if (strcmp(name, "AWS_REGION") == 0)
+		return env_region;
+	if (strcmp(name, "AWS_DEFAULT_REGION") == 0)
+		return env_default_region;
 	return NULL;
 }
 
@@ -116,7 +123,14 @@ TEST(an_agent_has_the_defaults_of_the_contract)
 	CHECK_SLICE(slice_from(a->region), SLICE("us-west-2"));
 	CHECK_SLICE(slice_from(a->endpoint),
 	    SLICE("https://bedrock-agentcore.us-west-2.amazonaws.com"));
+	CHECK_SLICE(slice_from(a->service), SLICE("bedrock-agentcore"));
 	CHECK(a->payload == PAYLOAD_PROMPT && a->events == EVENTS_RAW);
+	CHECK(a->api_key_file[0] == '\0' && a->url[0] == '\0');
+	CHECK(a->model[0] == '\0' && a->system[0] == '\0');
+	CHECK(a->max_tokens == 0 && a->stop[0] == '\0');
+	CHECK(a->temperature[0] == '\0' && a->top_p[0] == '\0');
+	CHECK(a->guardrail[0] == '\0');
+	CHECK_SLICE(slice_from(a->guardrail_version), SLICE("DRAFT"));
 	CHECK(a->on_disconnect == DISCONNECT_CANCEL);
 	CHECK(a->resume_window_ms == 60000 && a->connect_timeout_ms == 5000);
 	CHECK(a->first_byte_timeout_ms == 900000);
@@ -134,6 +148,7 @@ TEST(every_form_of_a_line_is_read)
 				 "[agent helper] ; a title\r\n"
 				 "  backend = bedrock\r\n"
 				 "  model   = m\r\n"
+				 "  region  = us-west-2\r\n"
 				 "  system  = Say a;b = [d] # e ; no more\r\n"
 				 "[ agent\t default ]\r\n"
 				 "  arn = " ARN);
@@ -255,7 +270,18 @@ TEST(agents_have_their_values)
 	    "region = us-west-2", "endpoint = http://127.0.0.1:18091/base/",
 	    "endpoint = https://[::1]", "connect_timeout = 100ms",
 	    "total_timeout = 24h", "resume_window = 0", "backend = agentcore",
-	    "service = execute-api", "profile = my profile"};
+	    "service = bedrock-agentcore", "profile = my profile",
+	    "auth = bearer", "api_key_file = /a b",
+	    "api_key_file =", "url = https://h/p?a=b&c=%20/?",
+	    "url = http://[::1]:1?q", "model = a.b-c_d:0",
+	    "model = arn:aws:bedrock:r:1:x/y", "max_tokens = 1",
+	    "max_tokens = 1000000", "max_tokens = off", "temperature = 0",
+	    "temperature = 1", "temperature = 1.00",
+	    "temperature = 0.123456789", "top_p = 0.0", "top_p =", "stop = a",
+	    "stop = a b , END", "stop = 1,2,3,4,5,6,7,8,9,a,b,c,d,e,f,g",
+	    "guardrail = abc123", "guardrail_version = 1",
+	    "guardrail = arn:aws:bedrock:r:1:guardrail/a",
+	    "guardrail_version = 99999999", "guardrail_version = DRAFT"};
 	static const char *const bad[] = {"qualifier =", "region = us-west-1",
 	    "region = -x", "region = a.b", "region = US", "endpoint = ftp://a",
 	    "endpoint = https://", "endpoint = https://u@h",
@@ -264,7 +290,21 @@ TEST(agents_have_their_values)
 	    "endpoint = https://h:65536", "endpoint = https://[::1",
 	    "endpoint = https://[::1]x", "connect_timeout = 99ms",
 	    "total_timeout = 25h", "backend = x", "auth = x", "events = x",
-	    "backend = http", "backend = bedrock", "service = a/b"};
+	    "backend = http", "backend = bedrock", "service = a/b",
+	    "service = execute-api", "auth = none", "auth = api_key",
+	    "api_key_file = a", "url = h", "url = https://u@h/",
+	    "url = https://h/#f", "url = https://h?a b", "url = https://h/p?#",
+	    "url = https://?q", "url = ftp://h", "model = a b", "model = a?b",
+	    "max_tokens = 0", "max_tokens = 1000001",
+	    "max_tokens =", "temperature = .5", "temperature = 1.",
+	    "temperature = 0.", "temperature = 1.01", "temperature = 2",
+	    "temperature = 00.5", "temperature = -0", "temperature = 1e0",
+	    "temperature = 0.5.1", "temperature = 0,5", "top_p = x",
+	    "top_p = .", "top_p = 0.00000000000000001", "stop = ,", "stop = a,",
+	    "stop = a,,b", "stop = a, ,b", "stop = ,a",
+	    "stop = 1,2,3,4,5,6,7,8,9,a,b,c,d,e,f,g,h", "guardrail = a b",
+	    "guardrail_version =", "guardrail_version = 0",
+	    "guardrail_version = 100000000", "guardrail_version = draft"};
 
 	all_taken(false, true, good, sizeof good / sizeof good[0]);
 	all_taken(false, false, bad, sizeof bad / sizeof bad[0]);
@@ -343,6 +383,162 @@ TEST(the_endpoint_comes_from_the_first_that_says)
 	env_service = env_all = env_ignore = NULL;
 }
 
+#define MODEL(text) "[agent m]\nbackend = bedrock\nmodel = m\n" text
+#define PROFILE_ARN "arn:aws:bedrock:eu-west-1:123456789012:inference-profile/x"
+
+static void model_is_at(
+    const char *text, const char *region, const char *endpoint)
+{
+	struct config *c = parse(text);
+
+	CHECK_SLICE(slice_from(c->agents->region), slice_from(region));
+	CHECK_SLICE(slice_from(c->agents->endpoint), slice_from(endpoint));
+	CHECK_SLICE(slice_from(c->agents->service), SLICE("bedrock"));
+	config_unref(c);
+}
+
+TEST(the_region_of_a_model_comes_from_the_first_that_says)
+{
+	static const char own[] =
+	    "[agent m]\nbackend = bedrock\nmodel = " PROFILE_ARN "\n";
+
+	refused("\n" MODEL(""), "x:2: [agent m] needs region = the AWS region");
+	refused("[agent m]\nbackend = bedrock\n", "x:1: [agent m] needs model");
+	model_is_at(own, "eu-west-1",
+	    "https://bedrock-runtime.eu-west-1.amazonaws.com");
+	env_default_region = "cn-north-1";
+	model_is_at(MODEL(""), "cn-north-1",
+	    "https://bedrock-runtime.cn-north-1.amazonaws.com.cn");
+	env_region = "us-east-1";
+	model_is_at(MODEL(""), "us-east-1",
+	    "https://bedrock-runtime.us-east-1.amazonaws.com");
+	model_is_at(MODEL("region = sa-east-1\n"), "sa-east-1",
+	    "https://bedrock-runtime.sa-east-1.amazonaws.com");
+	model_is_at(own, "eu-west-1",
+	    "https://bedrock-runtime.eu-west-1.amazonaws.com");
+	refused("[agent m]\nbackend = bedrock\nregion = us-east-1\n"
+		"model = " PROFILE_ARN "\n",
+	    "x:1: [agent m] would ask region us-east-1, but its model is of "
+	    "eu-west-1: set region = eu-west-1");
+	env_region = "US";
+	refused(MODEL(""), "x:1: AWS_REGION in the environment must be a reg");
+	env_region = env_default_region = NULL;
+	refused("[agent m]\nbackend = bedrock\nmodel = arn:aws:bedrock:::x\n",
+	    "x:1: [agent m] needs region");
+	refused("[agent m]\nbackend = bedrock\nmodel = arn:aws:b:A.b:x\n",
+	    "x:1: [agent m] needs region");
+}
+
+TEST(a_model_has_its_endpoint_and_its_auth)
+{
+	env_region = "us-east-1";
+	env_service = "http://agentcore/";
+	env_all = "http://all/";
+	model_is_at(MODEL(""), "us-east-1", "http://all");
+	env_bedrock = "http://bedrock/b/";
+	model_is_at(MODEL(""), "us-east-1", "http://bedrock/b");
+	model_is_at(
+	    MODEL("endpoint = http://own\n"), "us-east-1", "http://own");
+	env_bedrock = "x";
+	refused(MODEL(""), "x:1: AWS_ENDPOINT_URL_BEDROCK_RUNTIME in the env");
+	env_bedrock = env_all = env_service = NULL;
+	refused(MODEL("auth = bearer\n"),
+	    "x:1: [agent m] has auth = bearer, which backend = bedrock does "
+	    "not take: set auth = sigv4 or api_key");
+	refused(MODEL("auth = none\n"), "x:1: [agent m] has auth = none");
+	refused(MODEL("auth = api_key\n"),
+	    "x:1: [agent m] has auth = api_key and needs api_key_file");
+	refused(MODEL("service = lambda\n"),
+	    "x:1: [agent m] has service = lambda, but its backend is bedrock");
+	model_is_at(MODEL("auth = api_key\napi_key_file = /k\n"), "us-east-1",
+	    "https://bedrock-runtime.us-east-1.amazonaws.com");
+	env_region = NULL;
+	refused(AGENT "auth = none\n",
+	    "x:1: [agent default] has auth = none, which backend = agentcore "
+	    "does not take: set auth = sigv4 or bearer");
+}
+
+TEST(a_url_tells_what_to_sign_for)
+{
+	static const char *const rows[][3] = {
+	    {"https://a1.execute-api.us-east-1.amazonaws.com/v1/x?y",
+		"us-east-1", "execute-api"},
+	    {"https://a1.execute-api.cn-north-1.amazonaws.com.cn", "cn-north-1",
+		"execute-api"},
+	    {"https://x1.lambda-url.eu-west-1.on.aws?q", "eu-west-1", "lambda"},
+	    {"https://g-1.gateway.bedrock-agentcore.us-west-2.amazonaws.com:443"
+	     "/t/invocations",
+		"us-west-2", "bedrock-agentcore"},
+	    {"https://bedrock-agentcore.us-west-2.amazonaws.com/x", "us-west-2",
+		"bedrock-agentcore"}};
+	char text[400];
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct config *c;
+
+		(void)snprintf(text, sizeof text,
+		    "[agent r]\nbackend = http\nurl = %s\n", rows[i][0]);
+		c = parse(text);
+		CHECK_SLICE(slice_from(c->agents->url), slice_from(rows[i][0]));
+		CHECK_SLICE(
+		    slice_from(c->agents->region), slice_from(rows[i][1]));
+		CHECK_SLICE(
+		    slice_from(c->agents->service), slice_from(rows[i][2]));
+		config_unref(c);
+		(void)snprintf(text, sizeof text,
+		    "[agent r]\nbackend = http\nurl = %s\nservice = own\n"
+		    "region = %s\n",
+		    rows[i][0], rows[i][1]);
+		c = parse(text);
+		CHECK_SLICE(slice_from(c->agents->service), SLICE("own"));
+		config_unref(c);
+	}
+	refused("[agent r]\nbackend = http\nregion = us-east-1\n"
+		"url = https://x.lambda-url.eu-west-1.on.aws/\n",
+	    "x:1: [agent r] has region = us-east-1, but its url is of "
+	    "eu-west-1: leave region out");
+}
+
+TEST(a_url_of_others_does_not)
+{
+	static const char *const urls[] = {"https://h/", "http://127.0.0.1:1/x",
+	    "https://[::1]/", "https://.execute-api.us-east-1.amazonaws.com/",
+	    "https://a.execute-api.us-east-1.amazonaws.com.example/",
+	    "https://a.execute-api.us-east-1.amazonaws.com.cn/",
+	    "https://a.execute-api.cn-north-1.amazonaws.com/",
+	    "https://a.execute-api.US.amazonaws.com/",
+	    "https://a.execute-api..amazonaws.com/",
+	    "https://a.lambda-url.us-east-1.amazonaws.com/",
+	    "https://a.bedrock-agentcore.us-east-1.amazonaws.com/",
+	    "https://h/a.execute-api.us-east-1.amazonaws.com",
+	    "https://h?a.execute-api.us-east-1.amazonaws.com"};
+	static const char *const enough[] = {"service = s\nregion = us-east-1",
+	    "auth = none", "auth = bearer",
+	    "auth = api_key\napi_key_file = /k"};
+	char text[400];
+
+	for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
+		(void)snprintf(text, sizeof text,
+		    "[agent r]\nbackend = http\nurl = %s\n", urls[i]);
+		refused(text,
+		    "x:1: [agent r] signs its requests, but its url does not "
+		    "tell for which service and region: set service and");
+	}
+	for (size_t i = 0; i < sizeof enough / sizeof enough[0]; i++) {
+		(void)snprintf(text, sizeof text,
+		    "[agent r]\nbackend = http\nurl = http://h\n%s\n",
+		    enough[i]);
+		config_unref(parse(text));
+	}
+	refused("[agent r]\nbackend=http\nurl=http://h\nservice=s\n",
+	    "x:1: [agent r] signs");
+	refused("[agent r]\nbackend=http\nurl=http://h\nregion=us-east-1\n",
+	    "x:1: [agent r] signs");
+	refused("[agent r]\nbackend=http\nurl=http://h\nauth=api_key\n",
+	    "x:1: [agent r] has auth = api_key and needs api_key_file");
+	refused("[agent r]\nbackend = http\n", "x:1: [agent r] needs url");
+}
+
 TEST(the_environment_alone_is_enough)
 {
 	struct config *c;
@@ -414,7 +610,13 @@ TEST(a_dump_loads_to_the_same)
 	    "keepalive = 2m\nmax_body = 3000\nrate = 9/h\n"
 	    "header_wait = 1500ms\nstreams_per_user = off\nmax_prompt=2K\n"
 	    "default_prompt = a  b\n" AGENT
-	    "[agent r]\nbackend = http\nurl = http://a/\nauth = none\n");
+	    "[agent r]\nbackend = http\nurl = http://a/?b\nauth = none\n"
+	    "[agent s]\nbackend = http\nurl = "
+	    "https://a.lambda-url.us-east-1.on.aws/\n"
+	    "[agent m]\nbackend = bedrock\nmodel = " PROFILE_ARN "\n"
+	    "max_tokens = 5\ntemperature = 0.7\ntop_p = 1\nstop = a, b\n"
+	    "system = s\nguardrail = g\nguardrail_version = 2\n"
+	    "auth = api_key\napi_key_file = /k\n");
 	struct buf first, second;
 	struct config *again;
 
@@ -429,6 +631,10 @@ TEST(a_dump_loads_to_the_same)
 	CHECK(strstr(first.ptr, "max_body = 3000\n") != NULL);
 	CHECK(strstr(first.ptr, "rate = 9/h\n") != NULL);
 	CHECK(strstr(first.ptr, "\n[agent r]\nbackend = http\n") != NULL);
+	CHECK(strstr(first.ptr, "max_tokens = off\n") != NULL);
+	CHECK(strstr(first.ptr, "max_tokens = 5\n") != NULL);
+	CHECK(strstr(first.ptr, "stop = a, b\n") != NULL);
+	CHECK(strstr(first.ptr, "guardrail_version = 2\n") != NULL);
 	config_unref(c);
 	config_unref(again);
 	buf_free(&first);
@@ -438,17 +644,16 @@ TEST(a_dump_loads_to_the_same)
 TEST(what_has_to_wait_is_listed)
 {
 	struct config *c =
-	    parse("store = files\nrate = off\nmount = /a\n"
+	    parse("store = files\nrate = off\nmount = /a\nstate_dir = /a\n"
 		  "session_policy = signed\n" AGENT "resume_window = 60000ms\n"
 		  "auth = bearer\n"
-		  "[agent r]\nbackend = bedrock\nmodel = m\nauth = api_key\n");
+		  "[agent r]\nbackend = bedrock\nmodel = m\nregion = r\n"
+		  "auth = api_key\napi_key_file = /k\nevents = normalised\n");
 	struct buf out;
 
 	buf_init(&out, 4096);
 	config_unsupported(c, &out);
-	CHECK_SLICE(buf_slice(&out),
-	    SLICE("rate\n[agent r] backend\n[agent r] auth\n"
-		  "[agent r] model\n"));
+	CHECK_SLICE(buf_slice(&out), SLICE("rate\n[agent r] events\n"));
 	config_unref(c);
 	buf_clear(&out);
 	/* Each default is written as a dump writes it. */
@@ -479,7 +684,11 @@ TEST(without_memory_it_says_so_and_leaks_nothing)
 	enum status status = STATUS_OK;
 
 	CHECK(fd >= 0 && close(fd) == 0);
-	write_file(path, "mount = /a\n" AGENT, 0600);
+	write_file(path,
+	    "mount = /a\n" AGENT "[agent s]\nbackend = http\nurl = "
+	    "https://a.lambda-url.us-east-1.on.aws/\n"
+	    "[agent m]\nbackend = bedrock\nmodel = " PROFILE_ARN "\n",
+	    0600);
 	for (size_t n = 0; n < 1000; n++) {
 		alloc_fail_at(n);
 		status = config_load(path, env, &c, &error);

@@ -59,6 +59,22 @@ TEST(digest_hmac_has_the_known_answers)
 		  "ff1697c493715653c6c712144292c5ad"));
 }
 
+/* FIPS 180-4, and by sha1sum. */
+TEST(digest_sha1_has_the_known_answers)
+{
+	char hex[DIGEST_SHA1_HEX_LEN];
+
+	digest_sha1_hex(hex, (struct slice){0});
+	CHECK_SLICE(
+	    slice_from(hex), SLICE("da39a3ee5e6b4b0d3255bfef95601890afd80709"));
+	digest_sha1_hex(hex, SLICE("abc"));
+	CHECK_SLICE(
+	    slice_from(hex), SLICE("a9993e364706816aba3e25717850c26c9cd0d89d"));
+	digest_sha1_hex(hex, SLICE("my-sso"));
+	CHECK_SLICE(
+	    slice_from(hex), SLICE("0ad374308c5a4e22f723adf10145eafad7c4031c"));
+}
+
 static bool alphanumeric(char c)
 {
 	return c != '\0' &&

@@ -57,6 +57,12 @@ void client_event(struct client *to, const struct decode_event *event,
 	    event->has_data ? "" : "c");
 }
 
+void client_usage(struct client *to, struct slice usage)
+{
+	CHECK(to == client);
+	buf_addf(&told, "usage:%.*s ", SLICE_ARG(usage));
+}
+
 void client_fail(struct client *to, enum status status, uint64_t number)
 {
 	CHECK(to == client);
@@ -102,24 +108,28 @@ struct upstream {
 	void *ctx;
 	bool running;
 	size_t resumed;
-	char payload[100], session_id[101];
+	char payload[100], prompt[100], state_dir[100], session_id[101];
 };
 
 static struct upstream fake_upstream;
 static enum status start_status;
 
-enum status upstream_start(struct http *http,
+enum status upstream_start(struct upstream_shared *shared,
     const struct upstream_request *request,
     const struct upstream_callbacks *callbacks, void *ctx,
     struct upstream **upstream)
 {
-	(void)http;
+	(void)shared;
 	if (start_status != STATUS_OK)
 		return start_status;
 	fake_upstream = (struct upstream){
 	    .callbacks = callbacks, .ctx = ctx, .running = true};
 	(void)snprintf(fake_upstream.payload, sizeof fake_upstream.payload,
 	    "%.*s", SLICE_ARG(request->payload));
+	(void)snprintf(fake_upstream.prompt, sizeof fake_upstream.prompt,
+	    "%.*s", SLICE_ARG(request->prompt));
+	(void)snprintf(fake_upstream.state_dir, sizeof fake_upstream.state_dir,
+	    "%s", request->state_dir);
 	(void)snprintf(fake_upstream.session_id,
 	    sizeof fake_upstream.session_id, "%s", request->session_id);
 	*upstream = &fake_upstream;
@@ -155,6 +165,11 @@ static bool up_event(const char *lines)
 	CHECK(fake_upstream.callbacks->event(fake_upstream.ctx, &event) ==
 	    STATUS_OK);
 	return true;
+}
+
+__attribute__((unused)) static void up_usage(const char *usage)
+{
+	fake_upstream.callbacks->usage(fake_upstream.ctx, slice_from(usage));
 }
 
 static void up_end(enum status status)

@@ -57,8 +57,8 @@ TEST(answers_that_break_off)
 
 TEST(no_answer_at_all)
 {
-	PLAY("e", STATUS_UPSTREAM_UNREACHABLE, "", "");
-	PLAY("e", STATUS_UPSTREAM_UNREACHABLE, "", RAW_RESET);
+	PLAY("e", STATUS_UPSTREAM_EMPTY, "", "");
+	PLAY("e", STATUS_UPSTREAM_EMPTY, "", RAW_RESET);
 }
 
 TEST(what_is_no_http)
@@ -141,6 +141,98 @@ TEST(what_is_sent)
 	CHECK(raw_heard("\r\nContent-Length: 5\r\n"));
 	CHECK(slice_ends(head, SLICE("\r\n\r\nHello")));
 	CHECK(!raw_heard("User-Agent") && !raw_heard("Expect"));
+	finish(&heard);
+}
+
+/* Ask in another way than ask does. */
+static void ask_for(
+    struct heard *heard, const char *method, const char *type, bool direct)
+{
+	static const struct http_callbacks callbacks = {
+	    .head = on_head, .body = on_body, .end = on_end};
+	const struct http_header header = {
+	    SLICE("content-type"), slice_from(type)};
+	struct http_request request = {
+	    .method = method,
+	    .url = raw.url,
+	    .headers = &header,
+	    .header_count = type != NULL,
+	    .direct = direct,
+	    .connect_timeout_ms = 1000,
+	};
+
+	buf_init(&heard->body, 1000);
+	heard->transfer = http_start(http, &request, &callbacks, heard);
+}
+
+static void check_empty(const char *method, const char *type)
+{
+	static const char *const script[] = {LENGTH "Hello", NULL};
+	bool head = strcmp(method, "HEAD") == 0;
+	bool get = strcmp(method, "GET") == 0;
+	struct heard heard = {0};
+	char line[32];
+
+	begin(script);
+	ask_for(&heard, method, type, false);
+	loop_run(loop);
+	CHECK(was(&heard, head ? "he" : "hbe") && heard.end == STATUS_OK);
+	(void)snprintf(line, sizeof line, "%s /p?q=%%41 HTTP/1.1\r\n", method);
+	CHECK(slice_starts(buf_slice(&raw.heard), slice_from(line)));
+	CHECK(raw_heard("ontent-") == (type != NULL || !(head || get)));
+	CHECK(raw_heard("\r\ncontent-type: a/b\r\n") == (type != NULL));
+	CHECK(!raw_heard("Content-Type"));
+	CHECK(raw_heard("\r\nContent-Length: 0\r\n") == !(head || get));
+	finish(&heard);
+}
+
+TEST(what_is_sent_without_a_body)
+{
+	check_empty("GET", NULL);
+	check_empty("HEAD", NULL);
+	check_empty("PUT", NULL);
+	check_empty("POST", NULL);
+	check_empty("GET", "a/b");
+	check_empty("POST", "a/b");
+}
+
+/* A kept handle knows nothing of what it was used for before. */
+TEST(one_method_after_the_other)
+{
+	static const char *const script[] = {LENGTH "Hello", NULL};
+	static const char *const methods[] = {
+	    "HEAD", "GET", "POST", "GET", "PUT", "HEAD", "POST"};
+	struct heard heard = {0};
+
+	begin(script);
+	for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++) {
+		buf_free(&heard.body);
+		heard = (struct heard){0};
+		ask_for(&heard, methods[i], NULL, false);
+		loop_run(loop);
+		CHECK(was(
+		    &heard, strcmp(methods[i], "HEAD") == 0 ? "he" : "hbe"));
+	}
+	finish(&heard);
+}
+
+/* Nothing listens where the environment says that a proxy does. */
+TEST(past_the_proxy)
+{
+	static const char *const script[] = {LENGTH "Hello", NULL};
+	struct heard heard = {0}, second = {0};
+
+	(void)setenv("http_proxy", "http://127.0.0.1:1", 1);
+	begin(script);
+	ask_for(&heard, "GET", NULL, true);
+	loop_run(loop);
+	CHECK(was(&heard, "hbe") && heard.end == STATUS_OK);
+	ask_for(&second, "GET", NULL, false);
+	loop_run(loop);
+	CHECK(was(&second, "e"));
+	CHECK(second.end == STATUS_UPSTREAM_UNREACHABLE);
+	(void)unsetenv("http_proxy");
+	buf_free(&second.body);
 	finish(&heard);
 }
 
@@ -233,6 +325,30 @@ TEST(headers_are_looked_up)
 	CHECK(header(lines, "seven").len == 0);
 	CHECK(header("", "one").len == 0);
 	CHECK(header("\r\n\r\n", "one").len == 0);
+}
+
+static bool date_is(const char *text, int64_t wanted)
+{
+	int64_t unix_s = -2;
+
+	return http_date(slice_from(text), &unix_s) && unix_s == wanted;
+}
+
+TEST(dates_are_read)
+{
+	char much[100];
+	int64_t unix_s;
+
+	CHECK(date_is("Sun, 06 Nov 1994 08:49:37 GMT", 784111777));
+	CHECK(date_is("Sunday, 06-Nov-94 08:49:37 GMT", 784111777));
+	CHECK(date_is("Sun Nov  6 08:49:37 1994", 784111777));
+	CHECK(date_is("Thu, 01 Jan 1970 00:00:00 GMT", 0));
+	CHECK(!http_date(SLICE(""), &unix_s));
+	CHECK(!http_date(SLICE("soon"), &unix_s));
+	CHECK(!http_date(SLICE("Sun, 32 Nov 1994 08:49:37 GMT"), &unix_s));
+	CHECK(!http_date(SLICE("Thu, 01 Jan 1960 00:00:00 GMT"), &unix_s));
+	memset(much, ' ', sizeof much);
+	CHECK(!http_date((struct slice){much, sizeof much}, &unix_s));
 }
 
 TEST(the_version_is_told)

@@ -125,18 +125,46 @@ TEST(readers_find_what_is_there)
 	json_free(json);
 }
 
+static void check_number(const char *text, double wanted)
+{
+	struct json *json;
+	double number = 0;
+
+	CHECK(json_parse(slice_from(text), &json) == STATUS_OK);
+	CHECK(json_number(json, &number) && number == wanted);
+	json_free(json);
+}
+
+TEST(reads_numbers)
+{
+	struct json *json;
+	double number = 42;
+
+	check_number("0", 0);
+	check_number("-1.5e3", -1500);
+	check_number("1893456000999", 1893456000999.0);
+	CHECK(
+	    json_parse(SLICE("[\"1\",true,null,[1],{}]"), &json) == STATUS_OK);
+	for (size_t i = 0; i < 6; i++)
+		CHECK(!json_number(json_at(json, i), &number));
+	CHECK(!json_number(json, &number) && number == 42);
+	json_free(json);
+}
+
 TEST(readers_accept_null)
 {
 	struct slice text;
+	double number;
 	struct buf buf = {0};
 
 	CHECK(!json_is_object(NULL) && !json_is_null(NULL));
-	CHECK(!json_string(NULL, &text));
+	CHECK(!json_string(NULL, &text) && !json_number(NULL, &number));
 	CHECK(json_get(NULL, "a") == NULL && json_at(NULL, 0) == NULL);
 	json_remove(NULL, "a");
 	json_add(&buf, NULL);
 	json_add_without(&buf, NULL, SLICE("{}"), "a");
 	json_free(NULL);
+	json_wipe(NULL);
 	CHECK(buf_status(&buf) == STATUS_OK);
 }
 
@@ -227,6 +255,44 @@ TEST(add_string_spoils_at_the_ceiling)
 	json_add_string(&buf, SLICE("abc"));
 	CHECK(buf_status(&buf) == STATUS_TOO_LARGE);
 	buf_free(&buf);
+}
+
+/* Blocks that hold the secret when they are given back, and all. */
+static unsigned told, freed;
+
+static void free_seen(void *ptr)
+{
+	const char *text = ptr;
+
+	freed++;
+	told += text != NULL && memcmp(text, "hush", 4) == 0;
+	free(ptr);
+}
+
+/* So that free_seen may look at four bytes. */
+static void *allocate(size_t size)
+{
+	return calloc(1, size < 4 ? 4 : size);
+}
+
+TEST(wipe_leaves_no_string_behind)
+{
+	cJSON_Hooks ours = {.malloc_fn = allocate, .free_fn = free_seen};
+	struct slice text = SLICE("{\"a\":\"hush1\",\"b\":[{\"c\":\"hush2\","
+				  "\"d\":\"\"},\"hush3\",1],\"e\":null}");
+	struct json *json;
+
+	cJSON_InitHooks(&ours);
+	for (int wipe = 0; wipe <= 1; wipe++) {
+		told = freed = 0;
+		CHECK(json_parse(text, &json) == STATUS_OK);
+		if (wipe)
+			json_wipe(json);
+		else
+			json_free(json);
+		CHECK(told == (wipe ? 0 : 3) && freed > 10);
+	}
+	cJSON_InitHooks(NULL);
 }
 
 /* cJSON lives in a library, which --wrap does not reach. */

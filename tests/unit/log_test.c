@@ -156,6 +156,42 @@ TEST(a_line_is_one_write_and_bounded)
 	check_long('\x01');
 }
 
+/* Who takes lines instead. */
+static char taken[2048];
+static size_t taken_lines;
+
+static void take(void *ctx, const char *text)
+{
+	CHECK(ctx == &taken_lines);
+	taken_lines++;
+	(void)snprintf(taken, sizeof taken, "%s", text);
+}
+
+TEST(lines_can_be_given_to_somebody_else)
+{
+	static char text[3000];
+
+	log_init(LOG_INFO, NULL);
+	log_divert(take, &taken_lines);
+	log_write(LOG_WARNING, "no %s\n", "way");
+	CHECK_SLICE(slice_from(taken), SLICE("no way\\x0a"));
+	log_write(LOG_DEBUG, "quiet");
+	CHECK(taken_lines == 1);
+	log_set_level(LOG_DEBUG);
+	log_write(LOG_DEBUG, "less quiet");
+	CHECK(taken_lines == 2);
+	CHECK_SLICE(slice_from(taken), SLICE("less quiet"));
+	memset(text, '\n', sizeof text - 1);
+	log_write(LOG_ERROR, "%s", text);
+	CHECK(strlen(taken) > 700 && strlen(taken) < 1024);
+	CHECK(next().len == 0);
+	log_divert(NULL, NULL);
+	log_init(LOG_INFO, "1");
+	log_write(LOG_INFO, "i");
+	check_next(SLICE("<6>agentcgi: i\n"));
+	CHECK(taken_lines == 3);
+}
+
 TEST(a_lost_standard_error_stops_nobody)
 {
 	int saved = dup(STDERR_FILENO);

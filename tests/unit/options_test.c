@@ -156,6 +156,55 @@ TEST(invoke_used_wrongly)
 	CHECK(PARSE(serve, end, file) == STATUS_BAD_REQUEST && wrong == end);
 }
 
+static char check[] = "check", json[] = "--json", invoke_flag[] = "--invoke";
+
+TEST(check_takes_an_agent_and_flags)
+{
+	struct options options;
+	const char *wrong;
+
+	CHECK(PARSE(check) == STATUS_OK && options.command == COMMAND_CHECK);
+	CHECK(options.agent == NULL && !options.json && !options.invoke);
+	CHECK(PARSE(check, json) == STATUS_OK);
+	CHECK(options.json && !options.invoke);
+	CHECK(
+	    PARSE(c, file, check, invoke_flag, agent, name, json) == STATUS_OK);
+	CHECK(options.command == COMMAND_CHECK && options.config == file);
+	CHECK(options.agent == name && options.json && options.invoke);
+	CHECK(options.prompt == NULL && options.session == NULL);
+	/* What follows --agent is a name, whatever it looks like. */
+	CHECK(PARSE(check, agent, json) == STATUS_OK);
+	CHECK(options.agent == json && !options.json);
+	CHECK(PARSE(check, test_flag) == STATUS_OK);
+	CHECK(options.command == COMMAND_TEST);
+	CHECK(PARSE(check, json, dump) == STATUS_OK);
+	CHECK(options.command == COMMAND_DUMP_CONFIG);
+	CHECK(PARSE(check, help) == STATUS_OK);
+	CHECK(options.command == COMMAND_HELP);
+}
+
+TEST(check_used_wrongly)
+{
+	struct options options;
+	const char *wrong;
+
+	CHECK(PARSE(check, file) == STATUS_BAD_REQUEST && wrong == file);
+	CHECK(PARSE(check, odd) == STATUS_BAD_REQUEST && wrong == odd);
+	CHECK(PARSE(check, agent) == STATUS_BAD_REQUEST && wrong == agent);
+	CHECK(PARSE(check, serve) == STATUS_BAD_REQUEST && wrong == serve);
+	CHECK(PARSE(check, session, id) == STATUS_BAD_REQUEST);
+	CHECK(wrong == session);
+	CHECK(PARSE(check, end, prompt) == STATUS_BAD_REQUEST && wrong == end);
+	/* What check alone takes. */
+	CHECK(PARSE(json) == STATUS_BAD_REQUEST && wrong == json);
+	CHECK(PARSE(json, check) == STATUS_BAD_REQUEST && wrong == json);
+	CHECK(PARSE(serve, json) == STATUS_BAD_REQUEST && wrong == json);
+	CHECK(PARSE(selftest, invoke_flag) == STATUS_BAD_REQUEST);
+	CHECK(PARSE(invoke, prompt, json) == STATUS_BAD_REQUEST);
+	CHECK(PARSE(invoke, invoke_flag) == STATUS_BAD_REQUEST);
+	CHECK(PARSE(agent, name, check) == STATUS_BAD_REQUEST);
+}
+
 TEST(in_cgi_the_command_line_is_ignored)
 {
 	char *argv[] = {file, odd, c, NULL};
@@ -170,9 +219,9 @@ TEST(in_cgi_the_command_line_is_ignored)
 TEST(help_tells_every_option)
 {
 	static const char *const words[] = {"serve", "selftest", "invoke",
-	    "demo-agent", "--agent", "--session", "--config", "-c", "--listen",
-	    "-l", "-t", "--dump-config", "-V", "--version", "-h", "--help",
-	    "64", "69", "78"};
+	    "check", "--json", "--invoke", "demo-agent", "--agent", "--session",
+	    "--config", "-c", "--listen", "-l", "-t", "--dump-config", "-V",
+	    "--version", "-h", "--help", "64", "69", "78"};
 	const char *text = options_help();
 
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)

@@ -2,50 +2,32 @@
 
 #include "aws_files.h"
 
-enum {
-	FILE_LIMIT = 256 * 1024
-};
+static struct profile profile;
+static enum profile_method method;
 
-static enum status read_profile(struct keys *keys, const char *name)
+static enum status load(const char *name)
 {
-	FILE *file;
-	int saved = log_begin(&file);
-	enum status status = profile_read(keys, fake_getenv, name);
+	FILE *log;
+	int saved = log_begin(&log);
+	enum status status = profile_load(&profile, fake_getenv, name);
 
-	log_end(file, saved);
+	log_end(log, saved);
 	return status;
 }
 
-/* The profile called name gives these keys, or another status if id is
- * NULL. */
-static void check_profile(const char *name, enum status wanted, const char *id,
-    const char *secret, const char *token)
+static void check_value(enum profile_key key, const char *wanted)
 {
-	struct keys keys = {0};
-
-	CHECK(read_profile(&keys, name) == wanted);
-	CHECK_SLICE(slice_from(keys.id), slice_from(id));
-	CHECK_SLICE(slice_from(keys.secret), slice_from(secret));
-	CHECK_SLICE(slice_from(keys.token), slice_from(token));
-	CHECK((wanted == STATUS_NO_CREDENTIALS) == (log_text[0] != '\0'));
+	CHECK_SLICE(slice_from(profile.values[key]), slice_from(wanted));
 }
 
-static void check_refused(const char *name, const char *reason)
+static void check_keys(
+    const char *name, const char *id, const char *secret, const char *token)
 {
-	check_profile(name, STATUS_NO_CREDENTIALS, NULL, NULL, NULL);
-	CHECK(logged(reason));
-	if (!logged(reason))
-		printf("# log: %s\n", log_text);
-}
-
-TEST(profile_reads_the_default_and_a_named_one)
-{
-	given(NULL, DEFAULT_KEYS WORK_KEYS);
-	check_profile(NULL, STATUS_OK, "AKIADEFAULT", "secretdefault", "");
-	check_profile("work", STATUS_OK, "AKIAWORK", "secretwork", "");
-	set("AWS_PROFILE", "work");
-	check_profile(NULL, STATUS_OK, "AKIAWORK", "secretwork", "");
-	check_profile("default", STATUS_OK, "AKIADEFAULT", "secretdefault", "");
+	CHECK(load(name) == STATUS_OK && profile.found);
+	CHECK(log_text[0] == '\0');
+	check_value(PROFILE_KEY_ID, id);
+	check_value(PROFILE_SECRET, secret);
+	check_value(PROFILE_TOKEN, token);
 }
 
 TEST(profile_merges_the_files_key_by_key)
@@ -53,164 +35,312 @@ TEST(profile_merges_the_files_key_by_key)
 	given("[profile work]\nregion = x\naws_access_key_id = AKIACONFIG\n"
 	      "aws_secret_access_key = secretconfig\n"
 	      "aws_session_token = tokenconfig\n",
-	    "[work]\naws_access_key_id = AKIAWORK\n"
-	    "aws_secret_access_key = secretwork\n");
-	check_profile(
-	    "work", STATUS_OK, "AKIAWORK", "secretwork", "tokenconfig");
-}
-
-TEST(profile_takes_config_sections_by_their_prefix)
-{
-	given("[work]\naws_access_key_id = AKIAWRONG\n"
-	      "[sso-session work]\naws_access_key_id = AKIAWRONG\n"
-	      "[profilework]\naws_access_key_id = AKIAWRONG\n"
-	      "[ profile \t'work' ] # ours\naws_access_key_id = AKIAWORK\n"
-	      "aws_secret_access_key = s\n"
-	      "[profile \"two words\"]\naws_access_key_id = AKIATWO\n"
-	      "aws_secret_access_key = s\n"
-	      "[profile default]\naws_access_key_id = AKIADEF\n"
-	      "aws_secret_access_key = s\n",
-	    "[profile work]\naws_access_key_id = AKIAWRONG\n");
-	check_profile("work", STATUS_OK, "AKIAWORK", "s", "");
-	check_profile("two words", STATUS_OK, "AKIATWO", "s", "");
-	check_profile(NULL, STATUS_OK, "AKIADEF", "s", "");
-}
-
-TEST(profile_reads_comments_blanks_and_line_ends)
-{
-	given(NULL,
-	    "# aws_access_key_id = AKIANO\r\n; so\r\n\r\n"
-	    "[default] ; comment\r\n"
-	    "aws_access_key_id=AKIAX#1;2 # not this\r\n"
-	    "  aws_secret_access_key\t=\ta=b==\t; nor this\r\n"
-	    "no equals sign\r\n#aws_session_token = no\r\n"
-	    "aws_session_token = t");
-	check_profile(NULL, STATUS_OK, "AKIAX#1;2", "a=b==", "t");
-}
-
-TEST(profile_ignores_nested_blocks)
-{
-	given("[default]\ns3 =\n  aws_access_key_id = AKIANESTED\n\n"
-	      "\taws_session_token = nested\nservices = \n"
-	      "  x =\n    aws_secret_access_key = nested\n"
-	      "aws_access_key_id = AKIAX\n  aws_secret_access_key = s\n",
-	    NULL);
-	check_profile(NULL, STATUS_OK, "AKIAX", "s", "");
-}
-
-TEST(profile_ends_a_section_at_a_broken_header)
-{
-	given(NULL,
-	    WORK_KEYS "[other\naws_access_key_id = AKIAOTHER\n"
-		      "[]\naws_secret_access_key = other\n[");
-	check_profile("work", STATUS_OK, "AKIAWORK", "secretwork", "");
+	    DEFAULT_KEYS WORK_KEYS);
+	check_keys("work", "AKIAWORK", "secretwork", "tokenconfig");
+	check_value(PROFILE_REGION, "x");
+	check_keys("default", "AKIADEFAULT", "secretdefault", "");
+	check_value(PROFILE_REGION, "");
 }
 
 TEST(profile_lets_the_last_of_two_values_win)
 {
-	given(NULL,
-	    WORK_KEYS DEFAULT_KEYS "[work]\naws_access_key_id = AKIALAST\n");
-	check_profile("work", STATUS_OK, "AKIALAST", "secretwork", "");
+	given(NULL, WORK_KEYS DEFAULT_KEYS "[work]\naws_access_key_id = AK\n");
+	check_keys("work", "AK", "secretwork", "");
 }
 
-TEST(profile_asks_on_if_nothing_was_named)
+TEST(profile_knows_sections_by_their_kind)
 {
+	given("[work]\naws_access_key_id = AKIAWRONG\n"
+	      "[sso-session work]\nregion = wrong\n"
+	      "[profile default]\naws_access_key_id = AKIADEF\n",
+	    "[profile work]\naws_access_key_id = AKIAWRONG\n"
+	    "[sso-session work]\nregion = wrong\n");
+	CHECK(load("work") == STATUS_OK && !profile.found);
+	check_value(PROFILE_KEY_ID, "");
+	check_value(PROFILE_REGION, "");
+	CHECK(load("default") == STATUS_OK && profile.found);
+	check_value(PROFILE_KEY_ID, "AKIADEF");
+	given("[profile empty]\n", NULL);
+	CHECK(load("empty") == STATUS_OK && profile.found);
 	given(NULL, NULL);
-	check_profile(NULL, STATUS_MORE, NULL, NULL, NULL);
-	given("[default]\nregion = us-east-1\n", WORK_KEYS);
-	check_profile(NULL, STATUS_MORE, NULL, NULL, NULL);
-	set("AWS_PROFILE", "");
-	check_profile(NULL, STATUS_MORE, NULL, NULL, NULL);
-	check_profile("", STATUS_MORE, NULL, NULL, NULL);
+	CHECK(load("empty") == STATUS_OK && !profile.found);
 }
 
-TEST(profile_says_why_a_named_one_has_no_keys)
+TEST(profile_knows_all_its_keys)
 {
-	given("[profile empty]\nregion = us-east-1\n"
-	      "[profile role]\nrole_arn = arn\nsource_profile = work\n"
-	      "[profile sso]\nsso_session = x\n"
-	      "[profile half]\naws_access_key_id = AKIAHALF\n"
-	      "[profile blank]\naws_access_key_id = AKIA X\n"
-	      "aws_secret_access_key = hidden\n",
-	    WORK_KEYS);
-	check_refused("none", "profile none is in neither");
-	check_refused("empty", "profile empty has no static keys");
-	check_refused("role", "role_arn, which is not supported yet");
-	check_refused("sso", "sso_session, which is not supported yet");
-	check_refused("half", "profile half lacks");
-	check_refused("blank", "profile blank lacks");
-	CHECK(!logged("hidden") && !logged("AKIA"));
-	set("AWS_PROFILE", "gone");
-	check_refused(NULL, "profile gone is in neither");
+	static const char *const names[] = {"aws_access_key_id",
+	    "aws_secret_access_key", "aws_session_token", "role_arn",
+	    "source_profile", "credential_source", "external_id",
+	    "role_session_name", "duration_seconds", "mfa_serial",
+	    "web_identity_token_file", "credential_process", "sso_session",
+	    "sso_account_id", "sso_role_name", "sso_region", "sso_start_url",
+	    "login_session", "region"};
+	char text[2000] = "[default]\nmax_attempts = 3\n";
+
+	for (size_t i = 0; i < PROFILE_KEY_COUNT; i++)
+		snprintf(text + strlen(text), sizeof text - strlen(text),
+		    "%s = %zu\n", names[i], i);
+	given(text, NULL);
+	CHECK(load("default") == STATUS_OK);
+	CHECK(sizeof names / sizeof *names == PROFILE_KEY_COUNT);
+	for (size_t i = 0; i < PROFILE_KEY_COUNT; i++) {
+		char number[20];
+
+		snprintf(number, sizeof number, "%zu", i);
+		check_value((enum profile_key)i, number);
+	}
 }
 
-/* Keys beside a role to assume are not those the profile stands for. */
-TEST(profile_prefers_an_assumed_role_to_its_own_keys)
+/* "[w] credential_process = " and n bytes of c. */
+static void given_value(size_t n, char c)
 {
-	given("[default]\nrole_arn = arn\ncredential_source = Environment\n",
-	    DEFAULT_KEYS);
-	check_refused(NULL, "role_arn, which is not supported yet");
-	given("[default]\nrole_arn = arn\nsso_session = x\n", DEFAULT_KEYS);
-	check_profile(NULL, STATUS_OK, "AKIADEFAULT", "secretdefault", "");
-}
+	static char text[6000];
+	size_t len;
 
-TEST(profile_expands_home)
-{
-	given(NULL, NULL);
-	memset(variables, 0, sizeof variables);
-	check_profile(NULL, STATUS_MORE, NULL, NULL, NULL);
-	set("HOME", directory);
-	write_file(home_file, DEFAULT_KEYS);
-	check_profile(NULL, STATUS_OK, "AKIADEFAULT", "secretdefault", "");
-	set("AWS_SHARED_CREDENTIALS_FILE", "~/credentials");
-	write_file(credentials_file, WORK_KEYS);
-	check_profile(NULL, STATUS_MORE, NULL, NULL, NULL);
-	check_profile("work", STATUS_OK, "AKIAWORK", "secretwork", "");
-	unlink(home_file);
-}
-
-/* A file of n comment bytes, then keys. */
-static void write_long(size_t n)
-{
-	FILE *file = fopen(credentials_file, "we");
-
-	if (file == NULL)
-		abort();
-	putc('#', file);
-	for (size_t i = 2; i < n; i++)
-		putc('x', file);
-	fputs("\n" DEFAULT_KEYS, file);
-	fclose(file);
-}
-
-TEST(profile_reads_a_file_up_to_its_limit)
-{
-	given(NULL, NULL);
-	write_long(FILE_LIMIT - strlen(DEFAULT_KEYS));
-	check_profile(NULL, STATUS_OK, "AKIADEFAULT", "secretdefault", "");
-	write_long(FILE_LIMIT + 1 - strlen(DEFAULT_KEYS));
-	check_refused(NULL, "is larger than");
-	memset(variables, 0, sizeof variables);
-	set("AWS_CONFIG_FILE", "/dev/zero");
-	check_refused(NULL, "/dev/zero is larger than");
-}
-
-TEST(profile_refuses_a_value_that_is_cut_off)
-{
-	char text[20000] = DEFAULT_KEYS "aws_session_token = ";
-	size_t len = strlen(text);
-
-	memset(text + len, 'x', sizeof text - len - 1);
+	snprintf(text, sizeof text, "[w]\ncredential_process = ");
+	len = strlen(text);
+	memset(text + len, c, n);
+	text[len + n] = '\0';
 	given(NULL, text);
-	check_refused(NULL, "too long");
 }
 
-TEST(profile_cannot_read_a_directory)
+TEST(profile_refuses_a_value_it_cannot_hold)
 {
-	given(NULL, NULL);
+	given_value(4096, 'x');
+	CHECK(load("w") == STATUS_OK);
+	CHECK(strlen(profile.values[PROFILE_PROCESS]) == 4096);
+	given_value(4097, 'x');
+	CHECK(load("w") == STATUS_NO_CREDENTIALS);
+	CHECK(logged("profile w: credential_process is too long"));
+	CHECK(load("other") == STATUS_OK && log_text[0] == '\0');
+	given_value(1, '\x7f');
+	CHECK(load("w") == STATUS_NO_CREDENTIALS);
+	CHECK(logged("credential_process is not text"));
+	given_value(1, '\x1b');
+	CHECK(load("w") == STATUS_NO_CREDENTIALS);
+	given("[default]\nregion = a\tb\xc3\xa9\nother = \x01\n", NULL);
+	CHECK(load("default") == STATUS_OK);
+	check_value(PROFILE_REGION, "a\tb\xc3\xa9");
+}
+
+TEST(profile_fails_with_its_files)
+{
+	given(NULL, WORK_KEYS);
 	memset(variables, 0, sizeof variables);
 	set("AWS_CONFIG_FILE", directory);
-	check_refused(NULL, "cannot read");
+	set("AWS_SHARED_CREDENTIALS_FILE", credentials_file);
+	CHECK(load("work") == STATUS_NO_CREDENTIALS);
+	CHECK(logged("cannot read"));
+	memset(variables, 0, sizeof variables);
+	set("AWS_CONFIG_FILE", config_file);
+	set("AWS_SHARED_CREDENTIALS_FILE", directory);
+	CHECK(load("work") == STATUS_NO_CREDENTIALS);
+	profile_wipe(&profile);
+	CHECK(!profile.found);
+}
+
+/* A config file with [default] and these lines. */
+static enum status decide(const char *lines, bool is_source)
+{
+	char text[4096];
+	FILE *log;
+	enum status status;
+	int saved;
+
+	snprintf(text, sizeof text, "[default]\n%s", lines);
+	given(text, NULL);
+	CHECK(load("default") == STATUS_OK);
+	saved = log_begin(&log);
+	status = profile_decide(&profile, fake_getenv, is_source, &method);
+	log_end(log, saved);
+	return status;
+}
+
+static void check_method(const char *lines, enum profile_method wanted)
+{
+	CHECK(decide(lines, false) == STATUS_OK);
+	CHECK(log_text[0] == '\0');
+	CHECK(method == wanted);
+	if (method != wanted)
+		printf("# of: %s\n", lines);
+}
+
+static void check_refused(const char *lines, const char *reason)
+{
+	CHECK(decide(lines, false) == STATUS_NO_CREDENTIALS);
+	CHECK(logged(reason) && logged("profile default: "));
+	if (!logged(reason))
+		printf("# log: %s\n", log_text);
+}
+
+#define KEYS    "aws_access_key_id = AKIAX\naws_secret_access_key = s\n"
+#define ROLE    "role_arn = arn\n"
+#define SOURCE  "source_profile = other\n"
+#define ENV     "credential_source = Environment\n"
+#define WEB     "web_identity_token_file = /t\n"
+#define PROCESS "credential_process = /bin/p\n"
+#define LEGACY                                                    \
+	"sso_start_url = https://x.awsapps.com/start\n"           \
+	"sso_region = eu-west-1\nsso_account_id = 111122223333\n" \
+	"sso_role_name = r\n"
+#define LOGIN "login_session = arn:aws:iam::111122223333:user/x\n"
+
+TEST(profile_decides_in_the_order_of_the_sdks)
+{
+	check_method("region = x\naws_session_token = t\nexternal_id = x\n",
+	    PROFILE_BY_NOTHING);
+	check_method(ROLE SOURCE KEYS PROCESS LEGACY LOGIN, PROFILE_BY_ROLE);
+	check_method(ROLE ENV KEYS PROCESS LEGACY LOGIN, PROFILE_BY_ROLE);
+	check_method(KEYS ROLE WEB PROCESS LEGACY LOGIN, PROFILE_BY_KEYS);
+	check_method(KEYS SOURCE ENV, PROFILE_BY_KEYS);
+	check_method("aws_access_key_id = half\n" WEB, PROFILE_BY_KEYS);
+	check_method("aws_secret_access_key = half\n" WEB, PROFILE_BY_KEYS);
+	check_method(ROLE WEB PROCESS LEGACY LOGIN, PROFILE_BY_WEB_IDENTITY);
+	check_method(PROCESS LEGACY LOGIN, PROFILE_BY_PROCESS);
+	check_method(LEGACY LOGIN, PROFILE_BY_SSO);
+	CHECK(decide(ROLE SOURCE KEYS, true) == STATUS_OK);
+	CHECK(method == PROFILE_BY_KEYS);
+	CHECK(decide(ROLE SOURCE, true) == STATUS_OK);
+	CHECK(method == PROFILE_BY_ROLE);
+	CHECK(decide(ROLE SOURCE ENV KEYS, true) == STATUS_OK);
+	CHECK(method == PROFILE_BY_KEYS);
+}
+
+TEST(profile_refuses_a_role_without_one_source)
+{
+	static const char reason[] = "role_arn needs one of";
+
+	check_refused(ROLE, reason);
+	check_refused(ROLE KEYS, reason);
+	check_refused(ROLE PROCESS, reason);
+	check_refused(ROLE SOURCE ENV, reason);
+	check_refused(ROLE SOURCE WEB, reason);
+	check_refused(ROLE ENV WEB KEYS, reason);
+	check_refused(WEB, "web_identity_token_file needs a role_arn");
+	check_refused(SOURCE, "need a role_arn");
+	check_refused(ENV, "need a role_arn");
+	check_refused(ROLE "credential_source = environment\n",
+	    "credential_source is not Environment, Ec2");
+	check_method(
+	    ROLE "credential_source = EcsContainer\n", PROFILE_BY_ROLE);
+	check_method(
+	    ROLE "credential_source = Ec2InstanceMetadata\n", PROFILE_BY_ROLE);
+	check_refused(ROLE SOURCE "mfa_serial = m\n", "mfa_serial asks");
+	check_method(ROLE WEB "mfa_serial = m\n", PROFILE_BY_WEB_IDENTITY);
+}
+
+TEST(profile_keeps_to_the_limits_of_sts)
+{
+	char text[1400];
+
+	check_method(ROLE SOURCE "duration_seconds = 900\n", PROFILE_BY_ROLE);
+	check_method(
+	    ROLE WEB "duration_seconds = 43200\n", PROFILE_BY_WEB_IDENTITY);
+	check_refused(ROLE SOURCE "duration_seconds = 899\n", "900 to 43200");
+	check_refused(ROLE WEB "duration_seconds = 43201\n", "900 to 43200");
+	check_refused(ROLE SOURCE "duration_seconds = 1h\n", "900 to 43200");
+	check_refused(
+	    ROLE SOURCE "role_session_name = x\n", "role_session_name is");
+	check_refused(
+	    ROLE WEB "role_session_name = a b\n", "role_session_name is");
+	check_refused(ROLE SOURCE "external_id = x\n", "external_id is not");
+	check_method(ROLE SOURCE "external_id = xx\n", PROFILE_BY_ROLE);
+	memset(text, 'x', sizeof text);
+	memcpy(text,
+	    ROLE SOURCE "external_id = ", strlen(ROLE SOURCE "external_id = "));
+	text[strlen(ROLE SOURCE "external_id = ") + 1224] = '\0';
+	check_method(text, PROFILE_BY_ROLE);
+	text[strlen(text)] = 'x';
+	text[strlen(ROLE SOURCE "external_id = ") + 1225] = '\0';
+	check_refused(text, "external_id is not");
+}
+
+TEST(profile_checks_session_names)
+{
+	char name[66];
+
+	CHECK(profile_valid_session_name(""));
+	CHECK(!profile_valid_session_name("a"));
+	CHECK(profile_valid_session_name("aZ09_+=,.@-"));
+	CHECK(!profile_valid_session_name("a/b"));
+	CHECK(!profile_valid_session_name("a\xc3\xa9"));
+	memset(name, 'x', sizeof name);
+	name[64] = '\0';
+	CHECK(profile_valid_session_name(name));
+	name[64] = 'x';
+	name[65] = '\0';
+	CHECK(!profile_valid_session_name(name));
+}
+
+#define SESSION                                          \
+	"[sso-session my-sso]\nsso_region = us-east-2\n" \
+	"sso_start_url = https://y/start\n"
+#define IN_SESSION \
+	"sso_session = my-sso\nsso_account_id = 1\nsso_role_name = r\n"
+
+TEST(profile_joins_its_sso_session)
+{
+	check_method(IN_SESSION SESSION, PROFILE_BY_SSO);
+	check_value(PROFILE_SSO_REGION, "us-east-2");
+	check_value(PROFILE_SSO_URL, "https://y/start");
+	check_value(PROFILE_SSO_ROLE, "r");
+	check_method(IN_SESSION "sso_region = us-east-2\n"
+				"sso_start_url = https://y/start\n" SESSION,
+	    PROFILE_BY_SSO);
+	check_refused(IN_SESSION "sso_region = us-east-1\n" SESSION,
+	    "sso_region is not that of [sso-session my-sso]");
+	check_refused(IN_SESSION "sso_start_url = https://x\n" SESSION,
+	    "sso_start_url is not that of");
+	check_refused(IN_SESSION "[sso-session other]\nsso_region = x\n",
+	    "there is no [sso-session my-sso]");
+	check_refused(IN_SESSION "[sso-session my-sso]\nsso_region = x\n",
+	    "sso_start_url is missing");
+	check_refused("sso_session = my-sso\nsso_role_name = r\n" SESSION,
+	    "sso_account_id is missing");
+}
+
+TEST(profile_checks_the_legacy_form_of_sso)
+{
+	check_method(LEGACY, PROFILE_BY_SSO);
+	check_refused("sso_region = us-east-1\n", "sso_start_url is missing");
+	check_refused("sso_start_url = https://x\n", "sso_region is missing");
+	check_refused("sso_account_id = 1\n", "sso_start_url is missing");
+	check_refused("sso_start_url = u\nsso_region = us-east-1\n"
+		      "sso_account_id = 1\n",
+	    "sso_role_name is missing");
+	check_refused(LEGACY "sso_region = evil.example/\n",
+	    "sso_region is not a region");
+	CHECK(!logged("111122223333"));
+}
+
+TEST(profile_says_what_to_do_about_a_login)
+{
+	check_refused(LOGIN,
+	    "credential_process = aws configure export-credentials --profile "
+	    "default --format process");
+	CHECK(!logged("arn:"));
+}
+
+TEST(profile_tells_of_an_empty_one)
+{
+	FILE *log;
+	int saved;
+
+	given("[profile empty]\nregion = x\n", NULL);
+	CHECK(load("empty") == STATUS_OK);
+	saved = log_begin(&log);
+	CHECK(profile_refuse_empty(&profile, fake_getenv, NULL) ==
+	    STATUS_NO_CREDENTIALS);
+	log_end(log, saved);
+	CHECK(logged("profile empty: it says nothing of credentials"));
+	CHECK(load("gone") == STATUS_OK);
+	saved = log_begin(&log);
+	CHECK(profile_refuse_empty(&profile, fake_getenv, "work") ==
+	    STATUS_NO_CREDENTIALS);
+	log_end(log, saved);
+	CHECK(logged("profile gone, the source_profile of work, is in "
+		     "neither "));
+	CHECK(logged(config_file) && logged(credentials_file));
 }
 
 int main(void)

@@ -164,6 +164,8 @@ TEST(allows_the_methods_of_each_route)
 	    {"/metrics", "GET, HEAD, OPTIONS"},
 	    {"/v1/chat/completions", "POST, OPTIONS"},
 	    {"/v1/models", "GET, HEAD, OPTIONS"},
+	    {"/invocations", "POST, OPTIONS"},
+	    {"/ping", "GET, HEAD, OPTIONS"},
 	};
 	static const char *const methods[] = {
 	    "GET", "HEAD", "POST", "DELETE", "OPTIONS", "PUT", "get", "GE"};
@@ -370,6 +372,105 @@ TEST(post_takes_no_prompt_from_the_query)
 	CHECK(parse() == STATUS_OK);
 	CHECK(request_parse_input(&request, &params, SLICE(""), false, &rules,
 		  &arena) == STATUS_NO_PROMPT);
+}
+
+/* As AgentCore asks its containers; NULL: without this header. */
+static enum status read_invocation(
+    const char *type, const char *session, struct slice body, bool passthrough)
+{
+	begin("POST", "/invocations");
+	if (type != NULL)
+		param("CONTENT_TYPE", type);
+	if (session != NULL)
+		param("HTTP_X_AMZN_BEDROCK_AGENTCORE_RUNTIME_SESSION_ID",
+		    session);
+	CHECK(parse() == STATUS_OK);
+	CHECK(request.route == ROUTE_INVOCATIONS);
+	return request_parse_input(
+	    &request, &params, body, passthrough, &rules, &arena);
+}
+
+TEST(invocations_are_json_whatever_their_type)
+{
+	static const char *const types[] = {NULL, "", "application/json",
+	    "text/plain", "application/x-www-form-urlencoded", "image/png",
+	    "application/json; charset=utf-16", "multipart/form-data"};
+
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+		CHECK(read_invocation(types[i], NULL,
+			  SLICE("{\"prompt\": \"a\"}"), false) == STATUS_OK);
+		CHECK_SLICE(request.prompt, SLICE("a"));
+		CHECK_SLICE(request.payload, SLICE("{\"prompt\":\"a\"}"));
+		CHECK(read_invocation(types[i], NULL, SLICE("prompt=a"),
+			  false) == STATUS_BAD_JSON);
+	}
+	CHECK(read_invocation("text/plain", NULL,
+		  SLICE("{\"input\": {\"n\": 1}}"), true) == STATUS_OK);
+	CHECK_SLICE(request.payload, SLICE("{\"input\": {\"n\": 1}}"));
+}
+
+TEST(invocations_have_their_session_in_a_header)
+{
+	struct slice body = SLICE("{\"prompt\":\"a\"}");
+	struct slice both =
+	    SLICE("{\"prompt\":\"a\",\"sessionId\":\"" SESSION "\"}");
+	char text[258];
+
+	CHECK(read_invocation(NULL, NULL, body, false) == STATUS_OK);
+	CHECK(request.session_id.len == 0);
+	CHECK(read_invocation(NULL, "", body, false) == STATUS_OK);
+	CHECK(request.session_id.len == 0);
+	CHECK(read_invocation(NULL, SESSION, body, false) == STATUS_OK);
+	CHECK_SLICE(request.session_id, SLICE(SESSION));
+	/* It need not be of our form. */
+	CHECK(read_invocation(NULL, "1", body, false) == STATUS_OK);
+	CHECK_SLICE(request.session_id, SLICE("1"));
+	CHECK(read_invocation(NULL, "a/b c", body, false) == STATUS_OK);
+	CHECK_SLICE(request.session_id, SLICE("a/b c"));
+	memset(text, 'a', sizeof text);
+	text[256] = '\0';
+	CHECK(read_invocation(NULL, text, body, false) == STATUS_OK);
+	CHECK(request.session_id.len == 256);
+	text[256] = 'a';
+	text[257] = '\0';
+	CHECK(read_invocation(NULL, text, body, false) == STATUS_BAD_SESSION);
+	/* The body's is not AgentCore's. */
+	CHECK(read_invocation(NULL, "1", both, false) == STATUS_OK);
+	CHECK_SLICE(request.session_id, SLICE("1"));
+	CHECK(read_invocation(NULL, NULL, both, false) == STATUS_OK);
+	CHECK(request.session_id.len == 0);
+}
+
+TEST(elsewhere_the_header_of_a_session_says_nothing)
+{
+	begin("POST", "/api/invoke");
+	param("CONTENT_TYPE", "text/plain");
+	param("HTTP_X_AMZN_BEDROCK_AGENTCORE_RUNTIME_SESSION_ID", SESSION);
+	CHECK(parse() == STATUS_OK);
+	CHECK(request_parse_input(&request, &params, SLICE("a"), false, &rules,
+		  &arena) == STATUS_OK);
+	CHECK(request.session_id.len == 0);
+}
+
+TEST(invocations_are_answered_as_agents_answer)
+{
+	static const struct {
+		const char *accept;
+		enum request_answer answer;
+	} cases[] = {
+	    {"*/*", ANSWER_AGENT},
+	    {"text/event-stream", ANSWER_AGENT},
+	    {"", ANSWER_AGENT},
+	    {"text/event-stream, application/json", ANSWER_AGENT},
+	    {"application/json", ANSWER_JSON},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		begin("POST", "/invocations");
+		param("HTTP_ACCEPT", cases[i].accept);
+		CHECK(parse() == STATUS_OK);
+		CHECK(request.answer == cases[i].answer);
+	}
 }
 
 TEST(prompts_have_a_limit)

@@ -105,6 +105,55 @@ TEST(knows_all_routes)
 	}
 }
 
+/* What AgentCore asks its containers for. */
+TEST(an_agents_own_routes_are_at_the_root)
+{
+	static const struct server roots[] = {
+	    {"/invocations", NULL, "/invocations", NULL},
+	    {"", "/invocations", "/invocations", NULL},
+	    {"/", "invocations", "/invocations?x=1", NULL},
+	    {NULL, NULL, "http://host/invocations", NULL},
+	    {"", "/invocations", "//%69nvocations/", NULL},
+	    {"", "/invocations", "/invocations", "/"},
+	    {"/agents", "/a/invocations", "/agents/a/invocations", "/agents/a"},
+	    {"/agents/a/invocations", NULL, "/agents/a/invocations",
+		"/agents/a/"},
+	};
+	static const struct server elsewhere[] = {
+	    {"/api", "/invocations", "/api/invocations", NULL},
+	    {"/api/invocations", NULL, "/api/invocations", NULL},
+	    {"", "/api/invocations", "/api/invocations", NULL},
+	    /* A rewrite: nobody knows where the root is. */
+	    {"/cgi-bin/agentcgi", "/invocations", "/chat", NULL},
+	    {"/cgi-bin/agentcgi", "/invocations", NULL, NULL},
+	    {"/cgi-bin/agentcgi", "/invocations",
+		"/cgi-bin/agentcgi/invocations", NULL},
+	    {"", "/invocations", "/api/invocations", "/"},
+	    {"", "/invocations", "/invocations", "/api"},
+	    {"", "/api/x/invocations", "/api/x/invocations", "/api"},
+	    {"", "/invocations/x", "/invocations/x", NULL},
+	    {"", "/Invocations", "/Invocations", NULL},
+	};
+
+	for (size_t i = 0; i < sizeof roots / sizeof *roots; i++) {
+		CHECK(find(roots[i]) == STATUS_OK);
+		CHECK(route == ROUTE_INVOCATIONS && name.len == 0);
+	}
+	for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++) {
+		CHECK(find(elsewhere[i]) == STATUS_NOT_FOUND);
+		CHECK(route == ROUTE_NONE);
+	}
+	CHECK(find_uri("/ping") == STATUS_OK && route == ROUTE_PING);
+	CHECK(find_uri("/api/ping") == STATUS_NOT_FOUND);
+	CHECK(find((struct server){.uri = "/api/ping", .mount = "/api"}) ==
+	    STATUS_OK);
+	CHECK(route == ROUTE_PING);
+	/* An agent may be called so. */
+	CHECK(find_uri("/invoke/ping") == STATUS_OK && route == ROUTE_INVOKE);
+	CHECK(find_uri("/runs/invocations") == STATUS_OK);
+	CHECK(route == ROUTE_RUN);
+}
+
 TEST(the_longest_ending_wins)
 {
 	CHECK(find_uri("/x/invoke/y") == STATUS_OK);

@@ -29,6 +29,7 @@ static const char *env(const char *name)
 }
 
 static const char settings[] =
+    "state_dir = /var/lib/x\n"
     "[agent default]\n"
     "arn = arn:aws:bedrock-agentcore:us-west-2:123456789012:runtime/"
     "agent-0123456789\n"
@@ -40,7 +41,8 @@ static enum status start(void)
 	    .agent = config_agent(config, SLICE("")),
 	    .session_id = "session-1",
 	    .request_id = "req-1",
-	    .payload = SLICE("{\"prompt\":\"Hi\"}")};
+	    .payload = SLICE("{\"prompt\":\"Hi\"}"),
+	    .prompt = SLICE("Hi")};
 	struct client_options options = {0};
 
 	return run_start(&runs, &request, &options);
@@ -82,6 +84,8 @@ TEST(one_run)
 	CHECK(strlen(client->run_id) == RUN_ID_LEN);
 	CHECK(strcmp(fake_upstream.session_id, "session-1") == 0);
 	CHECK(strcmp(fake_upstream.payload, "{\"prompt\":\"Hi\"}") == 0);
+	CHECK(strcmp(fake_upstream.prompt, "Hi") == 0);
+	CHECK(strcmp(fake_upstream.state_dir, "/var/lib/x") == 0);
 	up_begin(false);
 	CHECK(up_event("data: \"a\"\n"));
 	CHECK(up_event(": ping\n"));
@@ -101,6 +105,25 @@ TEST(a_whole_answer)
 	CHECK(up_event("data: {\"result\":\"a\"}\n"));
 	up_end(STATUS_OK);
 	finish("begin whole2 end3:complete ");
+}
+
+TEST(what_an_answer_took_is_passed_on_before_its_end)
+{
+	begin();
+	CHECK(start() == STATUS_OK);
+	up_begin(false);
+	CHECK(up_event("data: \"a\"\n"));
+	up_usage("{\"totalTokens\":3}");
+	up_end(STATUS_OK);
+	finish("begin event2 usage:{\"totalTokens\":3} end3:complete ");
+	/* Of an answer that broke off, too. */
+	begin();
+	CHECK(start() == STATUS_OK);
+	up_begin(false);
+	CHECK(up_event("data: \"a\"\n"));
+	up_usage("{}");
+	up_end(STATUS_UPSTREAM_CUT);
+	finish("begin event2 usage:{} fail3:upstream_error end4:error ");
 }
 
 TEST(an_agent_that_says_nothing)

@@ -1,0 +1,14 @@
+/*
+ * machine: whether this machine has what agents need of it: a directory for
+ * state, and certificates of authorities.
+ */
+#ifndef MACHINE_H
+#define MACHINE_H
+
+struct config;
+struct findings;
+
+/* Look, as the user of this process, and tell. */
+void machine_check(struct findings *findings, const struct config *config);
+
+#endif
