@@ -51,9 +51,9 @@ struct config_agent {
 	char *service;      /* of the signature; never empty with sigv4 */
 	char *model;        /* BACKEND_BEDROCK, and what follows */
 	char *system;
-	uint64_t max_tokens;      /* 0: the model's own */
+	uint64_t max_tokens;       /* 0: the model's own */
 	char *temperature, *top_p; /* decimals from 0 to 1, or "" */
-	char *stop;               /* sequences joined by commas, or "" */
+	char *stop;                /* sequences joined by commas, or "" */
 	char *guardrail, *guardrail_version;
 	uint64_t resume_window_ms;
 	uint64_t first_byte_timeout_ms;

@@ -180,10 +180,13 @@ static enum status take_event(
     struct converse *converse, const struct eventstream_message *message)
 {
 	struct json *payload = NULL;
-	enum status status = STATUS_BAD_JSON;
+	enum status status;
 
-	if (is_name(message->name))
-		status = json_parse(message->payload, &payload);
+	/* The protocol's own, such as initial-response, are not the
+	 * model's. */
+	if (!is_name(message->name))
+		return STATUS_OK;
+	status = json_parse(message->payload, &payload);
 	if (status == STATUS_OK && json_is_object(payload)) {
 		status = keep(converse, message->name, payload);
 		if (status == STATUS_OK)
@@ -260,6 +263,12 @@ enum status converse_finish(struct converse *converse)
 
 	if (status == STATUS_OK && !converse->stopped)
 		status = STATUS_UPSTREAM_CUT;
+	if (status == STATUS_OK &&
+	    buf_status(&converse->text) == STATUS_TOO_LARGE)
+		log_write(LOG_INFO,
+		    "request=%s an answer has more than %u bytes: the model "
+		    "will not remember it",
+		    converse->request_id, CONVERSE_MAX_TEXT);
 	return status;
 }
 

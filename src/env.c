@@ -1,8 +1,42 @@
 #include "env.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 const char *env_get(const char *name)
 {
 	return getenv(name);
+}
+
+/* RFC 3875, and what Apache adds. */
+static const char *const of_request[] = {"AUTH_TYPE=", "CONTENT_",
+    "DOCUMENT_URI=", "GATEWAY_INTERFACE=", "HTTP_",
+    "PATH_INFO=", "PATH_TRANSLATED=", "QUERY_STRING=", "REDIRECT_", "REMOTE_",
+    "REQUEST_", "SCRIPT_", "SERVER_"};
+
+static bool is_of_request(const char *variable)
+{
+	for (size_t i = 0; i < sizeof of_request / sizeof of_request[0]; i++) {
+		if (strncmp(variable, of_request[i], strlen(of_request[i])) ==
+		    0)
+			return true;
+	}
+	return false;
+}
+
+char **env_for_program(void)
+{
+	size_t count = 0, kept = 0;
+	char **list;
+
+	while (environ[count] != NULL)
+		count++;
+	list = calloc(count + 1, sizeof *list);
+	for (size_t i = 0; list != NULL && i < count; i++) {
+		if (!is_of_request(environ[i]))
+			list[kept++] = environ[i];
+	}
+	return list;
 }

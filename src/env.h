@@ -11,4 +11,9 @@
 /* NULL for an unset variable; the text lives as long as the process. */
 const char *env_get(const char *name);
 
+/* The environment for a program of ours, ended by a NULL: in CGI, less what
+ * the web server has put there of the request, which a client can choose.  To
+ * be freed, but not its texts; NULL if memory is out. */
+char **env_for_program(void);
+
 #endif

@@ -153,7 +153,7 @@ static void on_end(void *ctx, enum status status)
 
 	examine->transfer = NULL;
 	if (examine->result.http != 0)
-		refusal_end(&examine->result.refusal);
+		refusal_end(&examine->result.refusal, true);
 	stop(examine, status);
 }
 

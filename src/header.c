@@ -121,3 +121,20 @@ size_t header_accept(struct slice accept, const struct slice *offers, size_t n)
 	}
 	return best;
 }
+
+struct slice header_find(struct slice lines, const char *name)
+{
+	struct slice wanted = slice_from(name);
+
+	while (lines.len > 0) {
+		struct slice line = slice_cut(&lines, '\n');
+		struct slice key;
+
+		if (slice_ends(line, SLICE("\r")))
+			line.len--;
+		key = slice_cut(&line, ':');
+		if (slice_equal_nocase(key, wanted))
+			return slice_trim(line);
+	}
+	return (struct slice){0};
+}

@@ -24,4 +24,8 @@ MUST_CHECK bool header_param(
  * first; 0 if the client accepts none of them. */
 size_t header_accept(struct slice accept, const struct slice *offers, size_t n);
 
+/* The first value of this field, in any case, among header lines; trimmed, or
+ * empty. */
+struct slice header_find(struct slice lines, const char *name);
+
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "buf.h"
+#include "header.h"
 #include "multi.h"
 
 enum {
@@ -15,16 +16,12 @@ enum {
 	/* The least that libcurl takes. */
 	SEND_SIZE = 16384,
 	/* Idle connections kept for the next requests. */
-	KEPT_CONNECTIONS = 256,
-	/* Easy handles kept: making one costs as much as a request. */
-	KEPT_HANDLES = 64
+	KEPT_CONNECTIONS = 256
 };
 
 struct http {
 	struct multi *multi;
 	CURLSH *share; /* TLS sessions */
-	CURL *handles[KEPT_HANDLES];
-	size_t handle_count;
 	struct http_options options;
 	struct http_transfer *running; /* all transfers */
 	bool unsettled; /* one was cancelled, or broke, inside libcurl */
@@ -39,6 +36,7 @@ struct http_transfer {
 	struct curl_slist *headers;
 	struct buf head; /* header lines, until the head callback */
 	unsigned status;
+	bool sent; /* perhaps: it was begun to be */
 	bool cancelled;
 	bool broken; /* its descriptor cannot be watched */
 };
@@ -50,16 +48,6 @@ static void unlink_transfer(struct http_transfer *transfer)
 	*transfer->link = transfer->next;
 	if (transfer->next != NULL)
 		transfer->next->link = transfer->link;
-}
-
-static void keep_handle(struct http *http, CURL *easy)
-{
-	if (http->handle_count == KEPT_HANDLES) {
-		curl_easy_cleanup(easy);
-		return;
-	}
-	curl_easy_reset(easy);
-	http->handles[http->handle_count++] = easy;
 }
 
 /* They hold signatures and tokens. */
@@ -74,7 +62,7 @@ static void free_transfer(struct http_transfer *transfer)
 {
 	if (transfer->easy != NULL) {
 		multi_remove(transfer->http->multi, transfer->easy);
-		keep_handle(transfer->http, transfer->easy);
+		multi_give_back(transfer->http->multi, transfer->easy);
 	}
 	wipe_headers(transfer->headers);
 	buf_free(&transfer->head);
@@ -234,6 +222,31 @@ static void set_method(CURL *easy, const char *method, struct slice body)
 	    easy, CURLOPT_POSTFIELDS, body.len > 0 ? body.ptr : "");
 }
 
+/* libcurl sends a request again when a kept connection is closed without an
+ * answer; but the agent may have had it, and acted. */
+#if LIBCURL_VERSION_NUM >= 0x075000
+static int on_sending(void *ctx, char *to, char *from, int port, int my_port)
+{
+	struct http_transfer *transfer = ctx;
+	bool again = transfer->sent;
+
+	(void)to, (void)from, (void)port, (void)my_port;
+	transfer->sent = true;
+	return again ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+#endif
+
+static void forbid_resending(struct http_transfer *transfer)
+{
+#if LIBCURL_VERSION_NUM >= 0x075000
+	(void)curl_easy_setopt(
+	    transfer->easy, CURLOPT_PREREQFUNCTION, on_sending);
+	(void)curl_easy_setopt(transfer->easy, CURLOPT_PREREQDATA, transfer);
+#else
+	(void)curl_easy_setopt(transfer->easy, CURLOPT_FRESH_CONNECT, 1L);
+#endif
+}
+
 static void set_request(
     const struct http_transfer *transfer, const struct http_request *request)
 {
@@ -272,13 +285,6 @@ static void set_transport(struct http_transfer *transfer)
 	(void)curl_easy_setopt(easy, CURLOPT_WRITEDATA, transfer);
 }
 
-static CURL *take_handle(struct http *http)
-{
-	if (http->handle_count > 0)
-		return http->handles[--http->handle_count];
-	return curl_easy_init();
-}
-
 struct http_transfer *http_start(struct http *http,
     const struct http_request *request, const struct http_callbacks *callbacks,
     void *ctx)
@@ -291,7 +297,7 @@ struct http_transfer *http_start(struct http *http,
 	transfer->callbacks = callbacks;
 	transfer->ctx = ctx;
 	buf_init(&transfer->head, HEAD_MAX);
-	transfer->easy = take_handle(http);
+	transfer->easy = multi_take(http->multi);
 	transfer->link = &http->running;
 	transfer->next = http->running;
 	if (transfer->next != NULL)
@@ -302,6 +308,7 @@ struct http_transfer *http_start(struct http *http,
 	set_transport(transfer);
 	set_tls(http, transfer->easy);
 	set_request(transfer, request);
+	forbid_resending(transfer);
 	if (!multi_add(http->multi, transfer->easy))
 		goto fail;
 	return transfer;
@@ -358,8 +365,6 @@ void http_free(struct http *http)
 	while (http->running != NULL)
 		free_transfer(http->running);
 	multi_free(http->multi);
-	for (size_t i = 0; i < http->handle_count; i++)
-		curl_easy_cleanup(http->handles[i]);
 	if (http->share != NULL)
 		(void)curl_share_cleanup(http->share);
 	free(http);
@@ -368,19 +373,7 @@ void http_free(struct http *http)
 
 struct slice http_header(const struct http_head *head, const char *name)
 {
-	struct slice rest = head->lines, wanted = slice_from(name);
-
-	while (rest.len > 0) {
-		struct slice line = slice_cut(&rest, '\n');
-		struct slice key;
-
-		if (slice_ends(line, SLICE("\r")))
-			line.len--;
-		key = slice_cut(&line, ':');
-		if (slice_equal_nocase(key, wanted))
-			return slice_trim(line);
-	}
-	return (struct slice){0};
+	return header_find(head->lines, name);
 }
 
 bool http_date(struct slice text, int64_t *unix_s)

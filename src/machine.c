@@ -82,6 +82,41 @@ static void check_state_dir(
 	buf_free(&todo);
 }
 
+/* Whoever was first to keep one has made it: root, perhaps, by agentcgi
+ * invoke. */
+static void check_conversations(
+    struct findings *findings, const struct config *config)
+{
+	struct buf path, what;
+	struct stat dir, st;
+	const char *name;
+
+	buf_init(&path, TEXT_MAX);
+	buf_init(&what, TEXT_MAX);
+	buf_addf(&path, "%s/conversations", config->state_dir);
+	name = buf_text(&path);
+	if (name == NULL || stat(config->state_dir, &dir) != 0 ||
+	    stat(name, &st) != 0)
+		goto out;
+	if (!S_ISDIR(st.st_mode))
+		buf_addf(&what, "%s: %s", name, strerror(ENOTDIR));
+	else if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+		buf_addf(&what, "%s: others may write to it", name);
+	else if (st.st_uid != dir.st_uid)
+		buf_addf(&what,
+		    "%s belongs to %s, and not to whom state_dir does", name,
+		    user_name(st.st_uid));
+	if (what.len > 0)
+		finding_add(findings, FINDING_WARNING, "state_dir",
+		    buf_slice(&what),
+		    SLICE("chown and chmod it like state_dir, or remove it: "
+			  "until then conversations with models end with their "
+			  "process"));
+out:
+	buf_free(&path);
+	buf_free(&what);
+}
+
 static void check_trust(struct findings *findings, const struct config *config)
 {
 	struct trust trust = trust_find(config->ca_file, env_get, true);
@@ -114,5 +149,7 @@ static void check_trust(struct findings *findings, const struct config *config)
 void machine_check(struct findings *findings, const struct config *config)
 {
 	check_state_dir(findings, config);
+	if (has_model(config))
+		check_conversations(findings, config);
 	check_trust(findings, config);
 }

@@ -6,7 +6,14 @@
 #include "log.h"
 #include "loop.h"
 
+enum {
+	/* Easy handles kept: making one costs as much as a request. */
+	KEPT_HANDLES = 64
+};
+
 struct multi {
+	void *handles[KEPT_HANDLES];
+	size_t handle_count;
 	struct loop *loop;
 	struct loop_timer *timer;
 	CURLM *curl;
@@ -153,6 +160,8 @@ void multi_free(struct multi *multi)
 		return;
 	if (multi->curl != NULL)
 		(void)curl_multi_cleanup(multi->curl);
+	for (size_t i = 0; i < multi->handle_count; i++)
+		curl_easy_cleanup(multi->handles[i]);
 	loop_timer_free(multi->timer);
 	free(multi);
 }
@@ -176,6 +185,23 @@ void multi_resume(struct multi *multi, void *easy)
 	multi->busy = nested;
 	if (!nested)
 		settle(multi);
+}
+
+void *multi_take(struct multi *multi)
+{
+	if (multi->handle_count > 0)
+		return multi->handles[--multi->handle_count];
+	return curl_easy_init();
+}
+
+void multi_give_back(struct multi *multi, void *easy)
+{
+	if (multi->handle_count == KEPT_HANDLES) {
+		curl_easy_cleanup(easy);
+		return;
+	}
+	curl_easy_reset(easy);
+	multi->handles[multi->handle_count++] = easy;
 }
 
 bool multi_busy(const struct multi *multi)
@@ -204,6 +230,7 @@ static enum status translate(int code, bool answered)
 	case CURLE_RECV_ERROR:
 	case CURLE_SEND_ERROR:
 	case CURLE_GOT_NOTHING:
+	case CURLE_ABORTED_BY_CALLBACK: /* it would have been sent again */
 		return answered ? STATUS_UPSTREAM_CUT : STATUS_UPSTREAM_EMPTY;
 	default:
 		return STATUS_UPSTREAM_ERROR;

@@ -31,6 +31,10 @@ MUST_CHECK struct multi *multi_new(struct loop *loop, long kept,
 /* All handles must have been removed.  NULL is fine. */
 void multi_free(struct multi *multi);
 
+/* An easy handle, new or used before; NULL if memory is out. */
+MUST_CHECK void *multi_take(struct multi *multi);
+void multi_give_back(struct multi *multi, void *easy);
+
 MUST_CHECK bool multi_add(struct multi *multi, void *easy);
 void multi_remove(struct multi *multi, void *easy);
 

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "log.h"
+
 struct peer *peer_of(struct peers *peers, const char *agent)
 {
 	struct peer *peer = peers->first;
@@ -25,14 +27,28 @@ struct peer *peer_of(struct peers *peers, const char *agent)
 	return peer;
 }
 
-bool peer_learn_time(struct peer *peer, int64_t date_s, int64_t now_s)
+static bool differ(int64_t a, int64_t b)
+{
+	int64_t by = a - b;
+
+	return by <= -PEER_MIN_SKEW_S || by >= PEER_MIN_SKEW_S;
+}
+
+bool peer_learn_time(
+    struct peer *peer, int64_t date_s, int64_t now_s, int64_t used_s)
 {
 	int64_t skew_s = date_s - now_s;
-	int64_t news = skew_s - peer->skew_s;
 
-	if (news > -PEER_MIN_SKEW_S && news < PEER_MIN_SKEW_S)
+	if (!differ(skew_s, used_s))
 		return false;
-	peer->skew_s = skew_s;
+	/* Others may have learnt it meanwhile. */
+	if (differ(skew_s, peer->skew_s)) {
+		log_write(LOG_WARNING,
+		    "agent %s: this machine's clock is off by %lld s, as its "
+		    "service says: let NTP set it",
+		    peer->agent, (long long)skew_s);
+		peer->skew_s = skew_s;
+	}
 	return true;
 }
 

@@ -29,9 +29,10 @@ struct peers {
 /* That of this agent, made if need be.  NULL if memory is out. */
 MUST_CHECK struct peer *peer_of(struct peers *peers, const char *agent);
 
-/* The service says it is date_s; whether that is news worth asking again. */
+/* The service says it is date_s, to a request that took our clock to be off by
+ * used_s.  Whether that was wrong, so that asking again is worth it. */
 MUST_CHECK bool peer_learn_time(
-    struct peer *peer, int64_t date_s, int64_t now_s);
+    struct peer *peer, int64_t date_s, int64_t now_s, int64_t used_s);
 
 void peer_free_all(struct peers *peers);
 

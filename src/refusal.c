@@ -111,6 +111,16 @@ static enum refusal_cause find_cause(
 	return refusal->http == 404 ? REFUSAL_UNKNOWN : REFUSAL_OTHER;
 }
 
+/* What is said of keys and signatures means a token, or that there is none. */
+static enum refusal_cause without_signature(enum refusal_cause cause)
+{
+	if (cause == REFUSAL_KEYS)
+		return REFUSAL_WANTS_KEYS;
+	return cause == REFUSAL_PERMISSION || cause == REFUSAL_EXPIRED
+	    ? REFUSAL_CALLER
+	    : cause;
+}
+
 static struct slice member(const struct json *json, const char *name)
 {
 	struct slice text = {0};
@@ -133,7 +143,9 @@ void refusal_begin(struct refusal *refusal, const struct http_head *head)
 	keep(refusal->retry_after, sizeof refusal->retry_after, after);
 	if (!http_date(after, &refusal->retry_after_s))
 		refusal->retry_after_s = -1;
-	if (!http_date(http_header(head, "date"), &refusal->date_s))
+	/* With an age it is from a cache: that was long ago. */
+	if (http_header(head, "age").len > 0 ||
+	    !http_date(http_header(head, "date"), &refusal->date_s))
 		refusal->date_s = -1;
 }
 
@@ -144,7 +156,7 @@ void refusal_add(struct refusal *refusal, struct slice bytes)
 	buf_add(&refusal->body, slice_first(bytes, room));
 }
 
-void refusal_end(struct refusal *refusal)
+void refusal_end(struct refusal *refusal, bool signed_by_us)
 {
 	struct json *json = NULL;
 	struct slice message = {0}, type = slice_from(refusal->type);
@@ -162,6 +174,8 @@ void refusal_end(struct refusal *refusal)
 	if (refusal->type[0] == '\0')
 		keep_type(refusal, type);
 	refusal->cause = find_cause(refusal, message);
+	if (!signed_by_us)
+		refusal->cause = without_signature(refusal->cause);
 	json_free(json);
 }
 
@@ -220,6 +234,9 @@ const char *refusal_advice(const struct refusal *refusal)
 	case REFUSAL_PERMISSION:
 		return ": the keys lack a permission: agentcgi check prints "
 		       "the policy to attach";
+	case REFUSAL_CALLER:
+		return ": the token, or the key in api_key_file, may not: "
+		       "look at what the authorizer wants of it";
 	case REFUSAL_WANTS_TOKEN:
 		return ": the runtime takes a bearer token (JWT), no "
 		       "signature: set auth = bearer, or create it without "
@@ -243,11 +260,24 @@ const char *refusal_advice(const struct refusal *refusal)
 	return "";
 }
 
+/* AWS repeats a token that it cannot read, and of a signature that is wrong
+ * all that should have been signed, the session's token too. */
+static struct slice before_secrets(struct slice words)
+{
+	static const char *const signs[] = {"uthorization", "anonical",
+	    "ecurity-token", "ecurity-Token", "earer "};
+
+	for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++)
+		words =
+		    slice_first(words, slice_find(words, slice_from(signs[i])));
+	return words;
+}
+
 void refusal_log(const struct refusal *refusal, const char *request_id)
 {
 	log_write(LOG_WARNING, "request=%s upstream answered %u%s%s%s",
 	    request_id, refusal->http, refusal->type[0] == '\0' ? "" : " ",
 	    refusal->type, refusal_advice(refusal));
 	log_write(LOG_DEBUG, "request=%s upstream said: %.*s", request_id,
-	    SLICE_ARG(buf_slice(&refusal->body)));
+	    SLICE_ARG(before_secrets(buf_slice(&refusal->body))));
 }

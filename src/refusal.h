@@ -25,6 +25,7 @@ enum refusal_cause {
 	REFUSAL_CLOCK,       /* our clock, perhaps: look at Date */
 	REFUSAL_KEYS,        /* no such keys, or not with this secret */
 	REFUSAL_PERMISSION,  /* good keys that may not */
+	REFUSAL_CALLER,      /* a token, or a key from a file, that may not */
 	REFUSAL_WANTS_TOKEN, /* of bearer, where we signed */
 	REFUSAL_WANTS_KEYS,  /* a signature, where we passed a token on */
 	REFUSAL_MISMATCH,    /* the one or the other, it does not say which */
@@ -49,8 +50,8 @@ void refusal_begin(struct refusal *refusal, const struct http_head *head);
 /* Bytes of its body; what is above REFUSAL_MAX_BODY is dropped. */
 void refusal_add(struct refusal *refusal, struct slice bytes);
 
-/* It is complete: find type and cause. */
-void refusal_end(struct refusal *refusal);
+/* It is complete: find type and cause.  signed_by_us: our keys vouched. */
+void refusal_end(struct refusal *refusal, bool signed_by_us);
 
 /* As if it had not begun. */
 void refusal_free(struct refusal *refusal);

@@ -35,9 +35,6 @@ enum {
 /* Where a web server has not set PATH. */
 static const char default_path[] = "/usr/local/bin:/usr/bin:/bin";
 
-/* POSIX has no header for it. */
-extern char **environ;
-
 /* Never grows, as that would leave copies of secrets behind. */
 struct stream {
 	struct spawn *spawn;
@@ -65,6 +62,7 @@ struct spawn {
 struct child {
 	const char *path; /* NULL if there is no such program */
 	char *const *argv;
+	char **env;
 	int in, out, err;
 	int limit; /* descriptors end here */
 };
@@ -143,7 +141,7 @@ static _Noreturn void run_child(const struct child *child)
 		_exit(NOT_RUN);
 	close_others(child->limit);
 	reset_signals();
-	(void)execve(child->path, child->argv, environ);
+	(void)execve(child->path, child->argv, child->env);
 	_exit(errno == ENOENT || errno == ENOTDIR ? NOT_FOUND : NOT_RUN);
 }
 
@@ -346,6 +344,7 @@ static bool start(struct spawn *spawn, char *const *argv)
 	struct child child = {
 	    .path = find_program(path, argv[0]),
 	    .argv = argv,
+	    .env = env_for_program(),
 	    .in = lift(open("/dev/null", O_RDONLY | O_CLOEXEC)),
 	    .out = open_stream(spawn, &spawn->out),
 	    .err = open_stream(spawn, &spawn->err),
@@ -353,11 +352,13 @@ static bool start(struct spawn *spawn, char *const *argv)
 	};
 
 	keep_exit_status();
-	if (child.in >= 0 && child.out >= 0 && child.err >= 0)
+	if (child.env != NULL && child.in >= 0 && child.out >= 0 &&
+	    child.err >= 0)
 		spawn->pid = fork_child(&child);
 	close_maybe(child.in);
 	close_maybe(child.out);
 	close_maybe(child.err);
+	free(child.env);
 	return spawn->pid > 0;
 }
 

@@ -1,8 +1,9 @@
 /*
  * spawn: runs a program beside the loop, and gathers what it writes.
  *
- * The program reads /dev/null, has our environment, a process group of its own
- * and no descriptor of ours.  It is killed, with its group, at its time-out.
+ * The program reads /dev/null, has our environment (env_for_program), a process
+ * group of its own and no descriptor of ours.  It is killed, with its group, at
+ * its time-out.
  */
 #ifndef SPAWN_H
 #define SPAWN_H

@@ -46,6 +46,7 @@ struct upstream {
 	struct refusal refusal; /* of the last attempt */
 	bool began;             /* the agent has accepted */
 	bool renewed;           /* keys were said to have expired, once */
+	int64_t skew_s;         /* that was signed with */
 	bool adjusted;          /* our clock was said to be wrong, once */
 	bool starting;          /* upstream_start has not returned yet */
 	enum status started;    /* what it will return */
@@ -137,7 +138,8 @@ static bool mended(struct upstream *upstream)
 	    (refusal->http != 400 && refusal->http != 403))
 		return false;
 	upstream->adjusted = true;
-	return peer_learn_time(upstream->peer, refusal->date_s, clock_unix_s());
+	return peer_learn_time(
+	    upstream->peer, refusal->date_s, clock_unix_s(), upstream->skew_s);
 }
 
 /* Whether there will be another attempt. */
@@ -175,7 +177,7 @@ static void take_failure(struct upstream *upstream, enum status error)
 	struct refusal *refusal = &upstream->refusal;
 
 	if (refusal->http != 0)
-		refusal_end(refusal);
+		refusal_end(refusal, vouch_signed(&upstream->vouch));
 	if (try_again(upstream, error))
 		return;
 	if (refusal->http != 0) {
@@ -194,6 +196,7 @@ static void on_began(void *ctx, bool whole)
 
 	upstream->began = true;
 	retry_succeeded(&upstream->retry);
+	vouch_free(&upstream->vouch); /* there will be no other attempt */
 	upstream->callbacks->began(upstream->ctx, whole);
 }
 
@@ -202,14 +205,6 @@ static enum status on_event(void *ctx, const struct decode_event *event)
 	struct upstream *upstream = ctx;
 
 	return upstream->callbacks->event(upstream->ctx, event);
-}
-
-/* It has succeeded, and yet says what no agent says. */
-static void log_odd(const struct upstream *upstream)
-{
-	log_write(LOG_WARNING,
-	    "request=%s upstream's content type is not an agent's",
-	    upstream->request_id);
 }
 
 static void on_head(void *ctx, const struct http_head *head)
@@ -225,7 +220,9 @@ static void on_head(void *ctx, const struct http_head *head)
 	    http_header(head, "content-type"), upstream->request_id);
 	if (status == STATUS_OK)
 		return;
-	log_odd(upstream);
+	log_write(LOG_WARNING,
+	    "request=%s upstream's content type is not an agent's",
+	    upstream->request_id);
 	finish(upstream, status);
 }
 
@@ -244,9 +241,6 @@ static enum status on_body(void *ctx, struct slice bytes)
 	status = reading_feed(&upstream->reading, bytes);
 	if (status == STATUS_OK)
 		return STATUS_OK;
-	if (status == STATUS_UPSTREAM_ERROR &&
-	    upstream->reading.by == READING_PRELUDE)
-		log_odd(upstream);
 	if (status == STATUS_TOO_LARGE) {
 		log_write(LOG_WARNING, "request=%s an event is above %u bytes",
 		    upstream->request_id, DECODE_MAX_EVENT);
@@ -292,6 +286,7 @@ static void on_vouched(
 	    .now_s = clock_unix_s() + upstream->peer->skew_s,
 	};
 
+	upstream->skew_s = upstream->peer->skew_s;
 	if (status == STATUS_OK) {
 		request.keys = voucher->keys;
 		request.authorization = voucher->authorization;

@@ -43,7 +43,8 @@ MUST_CHECK enum status vouch_init(struct vouch *vouch,
     struct credentials *credentials, const char *(*getenv)(const char *name),
     const struct config_agent *agent, struct slice authorization);
 
-/* Calls back once, perhaps before it returns; not after vouch_free. */
+/* Calls back once, perhaps before it returns: then done must leave the vouch
+ * alone.  Not after vouch_free. */
 void vouch_get(struct vouch *vouch, vouch_done *done, void *ctx);
 
 /* Whether keys were given last. */

@@ -206,7 +206,7 @@ static enum status take_keys(struct keys *keys, struct slice body)
 		return status;
 	if (status == STATUS_OK)
 		wrong = keydoc_read(keys, json, &names);
-	json_free(json);
+	json_wipe(json);
 	if (wrong == NULL)
 		return STATUS_OK;
 	log_write(LOG_ERROR,

@@ -26,6 +26,8 @@ enum {
 	/* After a failure, and between keys that are refused: a crowd of
 	 * requests is one question. */
 	PAUSE_MS = 1000,
+	/* Identity Center wants to be asked no more often. */
+	SSO_PAUSE_MS = 30000,
 	/* Of what a file of keys is named by. */
 	NAME_MAX_LEN = 16384
 };
@@ -43,12 +45,12 @@ struct entry {
 	char *profile, *region;
 	struct keys keys; /* if have */
 	bool have;
-	bool extended;      /* they serve beyond their time */
-	bool refused;       /* so are those in the file, if they are the same */
-	int64_t renew_s;    /* when others are to be asked for */
-	uint64_t taken_ms;  /* when these came; of clock_mono_ms */
-	uint64_t failed_ms; /* when there were none; 0: not so */
-	struct plan plan;   /* while obtain runs */
+	bool extended;     /* they serve beyond their time */
+	bool refused;      /* so are those in the file, if they are the same */
+	int64_t renew_s;   /* when others are to be asked for */
+	uint64_t taken_ms; /* when these came; of clock_mono_ms */
+	uint64_t pause_ms; /* none are asked for before, after a failure */
+	struct plan plan;  /* while obtain runs */
 	struct obtain *obtain;
 	struct credentials_wait *waiting;
 };
@@ -170,7 +172,7 @@ static void take(struct entry *entry, const struct keys *keys)
 	entry->keys = *keys;
 	entry->have = true;
 	entry->refused = false;
-	entry->failed_ms = 0;
+	entry->pause_ms = 0;
 	entry->taken_ms = clock_mono_ms();
 	/* Whoever gives keys that are over by our clock knows better. */
 	entry->extended = keys->expires_s != 0 && keys->expires_s <= now_s;
@@ -184,7 +186,8 @@ static void miss(struct entry *entry)
 	int64_t now_s = clock_unix_s();
 	int64_t left_s = entry->keys.expires_s - now_s;
 
-	entry->failed_ms = clock_mono_ms();
+	entry->pause_ms = clock_mono_ms() +
+	    (entry->plan.source == PLAN_SSO ? SSO_PAUSE_MS : PAUSE_MS);
 	if (!entry->have)
 		return;
 	if (entry->plan.source == PLAN_INSTANCE && entry->plan.role_count == 0)
@@ -320,11 +323,6 @@ static enum status ask(struct entry *entry)
 	return status;
 }
 
-static bool paused(uint64_t since_ms)
-{
-	return since_ms != 0 && clock_mono_ms() - since_ms < PAUSE_MS;
-}
-
 static struct credentials_wait *wait_for(
     struct entry *entry, credentials_done *done, void *ctx)
 {
@@ -366,7 +364,7 @@ struct credentials_wait *credentials_get(struct credentials *all,
 		done(ctx, STATUS_NO_MEMORY, NULL);
 		return NULL;
 	}
-	if (!usable(entry, now_s) && paused(entry->failed_ms))
+	if (!usable(entry, now_s) && clock_mono_ms() < entry->pause_ms)
 		status = STATUS_NO_CREDENTIALS;
 	else if (entry->obtain != NULL)
 		status = STATUS_MORE;
@@ -391,10 +389,11 @@ void credentials_refused(struct credentials *all,
 
 	/* Others may have come since, or be as bad. */
 	if (entry == NULL || !entry->have || strcmp(entry->keys.id, id) != 0 ||
-	    paused(entry->taken_ms))
+	    (entry->taken_ms != 0 &&
+		clock_mono_ms() - entry->taken_ms < PAUSE_MS))
 		return;
 	keys_wipe(&entry->keys);
 	entry->have = false;
 	entry->refused = true;
-	entry->failed_ms = 0;
+	entry->pause_ms = 0;
 }

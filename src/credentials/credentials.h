@@ -6,7 +6,8 @@
  * five minutes are left (or half of their time, if they came with less): the
  * old ones serve until the new ones are there, and one renewal serves all.  An
  * instance's keys serve on if their renewal fails, as AWS itself extends
- * them.  plan.h says where keys come from.  Loop thread only.
+ * them.  plan.h says where keys come from.  A set lives as long as the process,
+ * also when the configuration no longer names its profile.  Loop thread only.
  */
 #ifndef CREDENTIALS_H
 #define CREDENTIALS_H

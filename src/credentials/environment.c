@@ -50,14 +50,13 @@ enum status environment_web(struct environment_web *out, keys_getenv *getenv)
 	out->session_name = session_name == NULL ? "" : session_name;
 	has_file = slice_from(out->token_file).len > 0;
 	has_arn = slice_from(out->arn).len > 0;
-	if (!has_file && !has_arn)
+	/* The ARN alone is often there for other programs. */
+	if (!has_file)
 		return STATUS_MORE;
-	if (has_file && has_arn)
+	if (has_arn)
 		return STATUS_OK;
 	log_write(LOG_ERROR,
-	    "%s is set but %s is not: set both in the environment of this "
-	    "process, or neither",
-	    has_arn ? "AWS_ROLE_ARN" : "AWS_WEB_IDENTITY_TOKEN_FILE",
-	    has_arn ? "AWS_WEB_IDENTITY_TOKEN_FILE" : "AWS_ROLE_ARN");
+	    "AWS_WEB_IDENTITY_TOKEN_FILE is set but AWS_ROLE_ARN is not: set "
+	    "both in the environment of this process, or neither");
 	return STATUS_NO_CREDENTIALS;
 }

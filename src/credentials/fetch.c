@@ -75,6 +75,10 @@ static void on_head(void *ctx, const struct http_head *head)
 	struct slice date = http_header(head, "Date");
 	struct fetch *fetch = ctx;
 
+	/* From a cache: that was long ago. */
+	if (http_header(head, "Age").len > 0)
+		date.len = 0;
+
 	fetch->status = head->status;
 	if (date.len < sizeof fetch->date) {
 		memcpy(fetch->date, date.len > 0 ? date.ptr : "", date.len);

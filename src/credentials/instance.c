@@ -211,7 +211,7 @@ static void on_keys(
 		wrong = NULL;
 		status = take_document(instance, json, &wrong);
 	}
-	json_free(json);
+	json_wipe(json);
 	if (status == STATUS_OK || status == STATUS_NO_MEMORY || wrong == NULL)
 		finish(instance, status);
 	else

@@ -111,7 +111,7 @@ bool keyfile_read(
 		done = json_parse(text, &json) == STATUS_OK &&
 		    keydoc_read(out, json, &names) == NULL &&
 		    out->expires_s > now_s + KEYFILE_LEFT_S;
-		json_free(json);
+		json_wipe(json);
 		explicit_bzero(space, sizeof space);
 	}
 	if (!done)

@@ -1,6 +1,7 @@
 #include "sharedfile.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
@@ -185,11 +186,22 @@ static bool take_lines(struct place *place, FILE *file)
 	return reader.total <= SHAREDFILE_MAX_BYTES;
 }
 
+/* A FIFO without a writer would hold up the loop. */
+static FILE *open_plain(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
+
+	if (fd >= 0 && file == NULL)
+		(void)close(fd);
+	return file;
+}
+
 static enum status read_file(struct place *place, const char *path)
 {
 	enum status status = STATUS_OK;
 	char block[4096]; /* ours, so that it can be wiped */
-	FILE *file = fopen(path, "re");
+	FILE *file = open_plain(path);
 
 	if (file == NULL) {
 		if (errno != ENOENT && errno != ENOTDIR)

@@ -139,7 +139,7 @@ static enum status take_keys(struct sso *sso, struct slice body)
 	if (status == STATUS_OK)
 		wrong = keydoc_read(
 		    &sso->keys, json_get(json, "roleCredentials"), &names);
-	json_free(json);
+	json_wipe(json);
 	if (wrong == NULL)
 		return STATUS_OK;
 	log_write(
@@ -238,7 +238,7 @@ static void refuse(struct sso *sso, const struct fetch_answer *answer)
 	errand_name(name, error);
 	log_write(LOG_WARNING, "the session %s could not be renewed: %u %s",
 	    sso->session, answer->status, name);
-	json_free(json);
+	json_wipe(json);
 }
 
 static void on_token(
@@ -263,7 +263,7 @@ static void on_token(
 			    "the session %s could not be renewed: the answer "
 			    "is no token",
 			    sso->session);
-		json_free(json);
+		json_wipe(json);
 	}
 	if (status == STATUS_NO_MEMORY)
 		finish(sso, status);

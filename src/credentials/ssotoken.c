@@ -126,7 +126,7 @@ const char *ssotoken_parse(
 		return "memory is out";
 	if (*status == STATUS_OK)
 		wrong = take(token, json);
-	json_free(json);
+	json_wipe(json);
 	*status = wrong == NULL ? STATUS_OK : STATUS_NO_CREDENTIALS;
 	return wrong;
 }
@@ -180,7 +180,7 @@ static enum status drop_member(struct buf *text, const char *name)
 		return status;
 	buf_init_secret(&less, text->ceiling);
 	json_add_without(&less, json, buf_slice(text), name);
-	json_free(json);
+	json_wipe(json);
 	status = buf_status(&less);
 	buf_wipe(text);
 	*text = less;

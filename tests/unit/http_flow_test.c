@@ -207,6 +207,36 @@ TEST(a_kept_connection_that_was_closed_is_no_failure)
 }
 
 /* One that is cancelled leaves no connection behind for the next. */
+/* libcurl would send it once more; but whoever had it may have acted. */
+TEST(a_request_that_was_sent_is_not_sent_again)
+{
+	static const char *const script[] = {LENGTH "Hello", RAW_NEXT, NULL};
+	struct heard heard = {0}, second = {0};
+	size_t requests = 0;
+
+	begin(script);
+	ask(&heard);
+	loop_run(loop);
+	CHECK(was(&heard, "hbe") && heard.end == STATUS_OK);
+	ask(&second);
+	loop_run(loop);
+	CHECK(was(&second, "e") && second.end == STATUS_UPSTREAM_EMPTY);
+	buf_free(&second.body);
+	http_free(http);
+	raw_stop();
+	/* It may connect for that, but it may not send. */
+	while (raw_heard("POST ")) {
+		struct slice all = buf_slice(&raw.heard);
+
+		requests++;
+		buf_drop(&raw.heard, slice_find(all, SLICE("POST ")) + 5);
+	}
+	CHECK(requests == 2);
+	buf_free(&raw.heard);
+	buf_free(&heard.body);
+	loop_free(loop);
+}
+
 TEST(a_cancelled_connection_is_not_used_again)
 {
 	struct heard first = {.cancel_in = 'b'}, second = {.pauses = 1};

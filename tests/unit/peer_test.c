@@ -21,7 +21,7 @@ TEST(each_agent_has_its_own)
 	CHECK(peer_of(&peers, "") != NULL);
 	CHECK(peer_of(&peers, "on") != one);
 	one->bucket.tokens = 1;
-	CHECK(peer_learn_time(one, 5000, 0) && one->skew_s == 5000);
+	CHECK(peer_learn_time(one, 5000, 0, 0) && one->skew_s == 5000);
 	CHECK(two->bucket.tokens > 1 && two->skew_s == 0);
 	CHECK(peer_of(&peers, "one")->bucket.tokens == 1);
 	peer_free_all(&peers);
@@ -33,8 +33,10 @@ TEST(each_agent_has_its_own)
  * knows of that much. */
 static bool learns(int64_t knows_s, int64_t ahead_s)
 {
-	struct peer peer = {.skew_s = knows_s};
-	bool news = peer_learn_time(&peer, 1767225600 + ahead_s, 1767225600);
+	char name[] = "one";
+	struct peer peer = {.agent = name, .skew_s = knows_s};
+	bool news =
+	    peer_learn_time(&peer, 1767225600 + ahead_s, 1767225600, knows_s);
 
 	CHECK(peer.skew_s == (news ? ahead_s : knows_s));
 	return news;
@@ -52,6 +54,18 @@ TEST(what_is_news_of_the_time)
 	CHECK(learns(3600, 3840) && learns(3600, 3360));
 	/* Our clock has been set right since. */
 	CHECK(learns(3600, 0) && learns(-240, 0) && !learns(239, 0));
+}
+
+/* Of several requests that were signed by a wrong clock one is told first; the
+ * others are worth asking again, too. */
+TEST(what_another_has_learnt_meanwhile)
+{
+	char name[] = "one";
+	struct peer peer = {.agent = name};
+
+	CHECK(peer_learn_time(&peer, 3600, 0, 0) && peer.skew_s == 3600);
+	CHECK(peer_learn_time(&peer, 3601, 0, 0) && peer.skew_s == 3600);
+	CHECK(!peer_learn_time(&peer, 3602, 0, 3600) && peer.skew_s == 3600);
 }
 
 TEST(no_memory)

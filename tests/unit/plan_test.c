@@ -197,9 +197,9 @@ TEST(plan_ends_at_a_source_that_is_broken)
 	check_refused(NULL, "cannot read");
 	begin(NULL, NULL);
 	has_container = true;
-	set("AWS_ROLE_ARN", "arn:x");
-	check_refused(NULL, "AWS_WEB_IDENTITY_TOKEN_FILE is not");
 	set("AWS_WEB_IDENTITY_TOKEN_FILE", "/t");
+	check_refused(NULL, "AWS_ROLE_ARN is not");
+	set("AWS_ROLE_ARN", "arn:x");
 	set("AWS_ROLE_SESSION_NAME", "a b");
 	check_refused(NULL, "AWS_ROLE_SESSION_NAME is not");
 }

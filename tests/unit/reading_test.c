@@ -167,11 +167,11 @@ TEST(a_url_that_says_its_type_has_no_prelude)
 
 /* ---- behind a prelude ---- */
 
-#define LAMBDA        SLICE("application/vnd.awslambda.http-integration-response")
+#define LAMBDA SLICE("application/vnd.awslambda.http-integration-response")
+
 #define OCTETS        SLICE("application/octet-stream")
-#define NULS "\0\0\0\0\0\0\0\0"
-#define HEADERS(type) \
-	"\"headers\":{\"Content-Type\":\"" type "\"}"
+#define NULS          "\0\0\0\0\0\0\0\0"
+#define HEADERS(type) "\"headers\":{\"Content-Type\":\"" type "\"}"
 
 TEST(behind_a_prelude)
 {

@@ -20,7 +20,7 @@ static void refuse(unsigned status, const char *lines, const char *body)
 {
 	begin(status, lines);
 	refusal_add(&refusal, slice_from(body));
-	refusal_end(&refusal);
+	refusal_end(&refusal, true);
 }
 
 static void check_type(const char *wanted)
@@ -210,7 +210,7 @@ static void refuse_long(size_t n, size_t piece)
 	begin(403, "");
 	for (; rest.len > 0; rest = slice_skip(rest, piece))
 		refusal_add(&refusal, slice_first(rest, piece));
-	refusal_end(&refusal);
+	refusal_end(&refusal, true);
 }
 
 TEST(as_much_of_a_body_as_is_looked_at)
@@ -372,6 +372,33 @@ TEST(advice)
 	}
 }
 
+static void check_logged(const char *wanted)
+{
+	log_forget();
+	refusal_log(&refusal, "req-1");
+	CHECK_SLICE(slice_from(log_text), slice_from(wanted));
+	/* Its words came last. */
+	CHECK(log_last == LOG_DEBUG);
+	refusal_free(&refusal);
+}
+
+TEST(what_is_logged)
+{
+	refuse(404, "x-amzn-errortype: ResourceNotFoundException\r\n",
+	    "{\"message\":\"words\"}");
+	check_logged(
+	    "request=req-1 upstream answered 404 ResourceNotFoundException: "
+	    "there is no such agent: look at its ARN, the qualifier, the "
+	    "model or the URL, and the region\n"
+	    "request=req-1 upstream said: {\"message\":\"words\"}\n");
+	refuse(500, "", "");
+	check_logged("request=req-1 upstream answered 500\n"
+		     "request=req-1 upstream said: \n");
+	refuse(424, "x-amzn-errortype: RuntimeClientError\r\n", "no JSON");
+	check_logged("request=req-1 upstream answered 424 RuntimeClientError\n"
+		     "request=req-1 upstream said: no JSON\n");
+}
+
 /* ---- when to ask again ---- */
 
 TEST(what_a_retry_reads)
@@ -466,7 +493,7 @@ TEST(no_memory)
 	refusal_add(&refusal, SLICE("{\"message\":\"Signature expired\"}"));
 	CHECK(alloc_failed());
 	refusal_add(&refusal, SLICE("more"));
-	refusal_end(&refusal);
+	refusal_end(&refusal, true);
 	check_type("Name");
 	CHECK(refusal.body.len == 0 && refusal.cause == REFUSAL_PERMISSION);
 	refusal_free(&refusal);

@@ -706,7 +706,7 @@ TEST(survives_lack_of_memory)
 		CHECK(running == NULL);
 		CHECK(open_descriptors() == before);
 	}
-	CHECK(n == 6);
+	CHECK(n == 7);
 	left = 1;
 	loop_run(loop);
 	CHECK(heard.calls == 2 && heard.code == 0);

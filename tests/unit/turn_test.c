@@ -134,7 +134,14 @@ TEST(no_answer_is_not_kept)
 	given("");
 	CHECK(turn_begin(&turn, SLICE("Hello"), &body) == STATUS_OK);
 	turn_end(&turn, (struct slice){0});
+	turn_end(&turn, SLICE(" \t\n\v\f\r "));
 	CHECK(all.keeps == 0);
+	/* What only looks like blanks is one. */
+	turn_end(&turn, SLICE("\b"));
+	turn_end(&turn, SLICE("\x0e"));
+	turn_end(&turn, SLICE("\xc2\xa0"));
+	turn_end(&turn, SLICE(" ."));
+	CHECK(all.keeps == 4);
 	finish();
 }
 

@@ -42,7 +42,8 @@ static void say(const char *text)
 	char payload[100];
 
 	(void)snprintf(payload, sizeof payload,
-	    "{\"contentBlockIndex\":0,\"delta\":{\"text\":\"%s\"},\"p\":\"ab\"}",
+	    "{\"contentBlockIndex\":0,\"delta\":{\"text\":\"%s\"},"
+	    "\"p\":\"ab\"}",
 	    text);
 	frame("contentBlockDelta", payload);
 }

@@ -364,6 +364,23 @@ TEST(bedrocks_token_in_the_environment)
 	finish();
 }
 
+/* In a header it would be the end of one, and the beginning of another. */
+TEST(a_token_in_the_environment_that_is_none)
+{
+	static const char *const bad[] = {
+	    "token\n", "token\r\nX-Header: y", "\x01", "token\x7f"};
+
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		begin(BACKEND_BEDROCK, AUTH_SIGV4, "");
+		bedrock_token = bad[i];
+		vouch_get(&vouch, on_done, &told);
+		check_failed(STATUS_NO_CREDENTIALS);
+		CHECK(waits == 0 && log_last == LOG_ERROR);
+		CHECK(logged("AWS_BEARER_TOKEN_BEDROCK holds a line end"));
+		finish();
+	}
+}
+
 /* ---- without memory ---- */
 
 TEST(a_token_that_is_too_long)
