@@ -279,7 +279,9 @@ static void invoke(struct exchange *exchange)
 		return;
 	status = request_parse_input(&exchange->request,
 	    gateway_params(gateway), gateway_body(gateway),
-	    agent->payload == PAYLOAD_PASSTHROUGH, &rules, &exchange->arena);
+	    agent->payload == PAYLOAD_PASSTHROUGH &&
+		agent->backend != BACKEND_BEDROCK, /* which reads a prompt */
+	    &rules, &exchange->arena);
 	if (status == STATUS_OK)
 		status = authorise_agent(&exchange->request, agent);
 	if (status == STATUS_OK)

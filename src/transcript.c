@@ -78,21 +78,6 @@ static void complain(
 	dir->warned = true;
 }
 
-/* Only where the directory above is ours: what root makes in passing would be
- * closed to the user that agentcgi runs as. */
-static bool make_dir(const char *state_dir, const char *path)
-{
-	struct stat st;
-
-	if (stat(state_dir, &st) < 0)
-		return false;
-	if (st.st_uid != geteuid()) {
-		errno = EPERM;
-		return access(path, F_OK) == 0;
-	}
-	return mkdir(path, 0700) == 0 || errno == EEXIST;
-}
-
 /* The directory, or -1 and errno. */
 static int open_dir(const char *state_dir, bool make)
 {
@@ -102,9 +87,12 @@ static int open_dir(const char *state_dir, bool make)
 	int fd;
 
 	errno = ENAMETOOLONG;
-	if (n < 0 || (size_t)n >= sizeof path ||
-	    (make && !make_dir(state_dir, path)))
+	if (n < 0 || (size_t)n >= sizeof path)
 		return -1;
+	/* What root made in passing would be closed to agentcgi's own user. */
+	if (make &&
+	    (geteuid() != 0 || (stat(state_dir, &st) == 0 && st.st_uid == 0)))
+		(void)mkdir(path, 0700);
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return -1;

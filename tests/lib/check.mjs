@@ -41,15 +41,15 @@ export function assertRefused(reply, status, code, label = "") {
 	assertClean(visible(reply), `${label} the refusal`);
 }
 
-// A stream in whole: comment, session, ..., done with this reason.
-export function assertStream(reply, reason = "complete", label = "") {
+// A stream in whole: comment, session, ..., done with this reason, and more.
+export function assertStream(reply, reason = "complete", label = "", more = {}) {
 	const show = reply.text.slice(0, 1500);
 	assert.equal(reply.status, 200, `${label} ${show}`);
 	assert.match(reply.headers["content-type"], /^text\/event-stream\b/, label);
 	assert.match(reply.text, /^:/, `${label} begins with a comment: ${show}`);
 	assert.equal(reply.events[0]?.event, "session", `${label} ${show}`);
 	assert.equal(reply.events.at(-1).event, "done", `${label} ${reply.text.slice(-800)}`);
-	assert.deepEqual(reply.data("done"), { reason }, label);
+	assert.deepEqual(reply.data("done"), { reason, ...more }, label);
 	assert.equal(reply.cut, false, `${label} properly ended`);
 	assertClean(visible(reply), `${label} the stream`);
 }

@@ -101,7 +101,7 @@ class Bed {
 			(this.noFile || options.listenArgument);
 		this.configPath = this.noFile ? "" : path.join(this.dir, "agentcgi.conf");
 		fs.mkdirSync(path.join(this.docroot, "cgi-bin"), { recursive: true });
-		fs.mkdirSync(this.globals.state_dir, { mode: 0o777 });
+		fs.mkdirSync(this.globals.state_dir, { recursive: true, mode: 0o777 });
 		fs.symlinkSync(this.program, path.join(this.docroot, "cgi-bin/agentcgi"));
 	}
 
@@ -109,16 +109,15 @@ class Bed {
 		return this.address.port ? `tcp:127.0.0.1:${this.address.port}` : `unix:${this.socket}`;
 	}
 
-	// Each agent is the upstream's unless told otherwise.
+	// Each agent is the upstream's unless told otherwise; one with a url is not.
 	writeConfig(globals = {}, agents = {}) {
 		Object.assign(this.globals, globals);
 		for (const [name, keys] of Object.entries(agents))
 			this.agentKeys[name] = { ...this.agentKeys[name], ...keys };
 		const all = Object.fromEntries(Object.entries(this.agentKeys)
 			.map(([name, keys]) => [name, {
-				arn: ARN,
-				qualifier: "DEFAULT",
-				endpoint: this.upstream?.url ?? "http://127.0.0.1:9",
+				...(!keys.backend && { arn: ARN, qualifier: "DEFAULT" }),
+				...(!keys.url && { endpoint: this.upstream?.url ?? "http://127.0.0.1:9" }),
 				...keys,
 			}]));
 		if (!this.noFile)
@@ -257,7 +256,8 @@ class Bed {
 
 /*
  * options: front (of FRONTS or ALL_FRONTS), globals and agents (keys of the
- * configuration; an agent gets arn, qualifier and endpoint unless given), env,
+ * configuration; an agent gets endpoint unless it has a url, and arn and
+ * qualifier unless it has a backend), env,
  * noFile (no configuration at all: noFile(upstream) returns the environment),
  * listenArgument (the address on the command line, too), activated (the
  * socket is passed as systemd does), mount (instead of /api), compress (the

@@ -5,6 +5,10 @@
 // mode takes `stream=NAME` (to be found and steered by), `hold` (nothing,
 // not even headers, before a go), `gate` (a go before each event), `tag=TEXT`
 // (repeated in each event), `eol=crlf|cr` and `split` (byte by byte).
+//
+// [[refuse times=N stream=NAME ...]] refuses the first N attempts at this
+// stream, then answers as the rest of the prompt says, which may hold another
+// directive: "[[refuse status=429 times=2 stream=x]] [[sse n=3]]".
 
 import http from "node:http";
 import { LEAK, ARN } from "./secrets.mjs";
@@ -17,17 +21,18 @@ const TS_SSE = {
 };
 const EOLS = { crlf: "\r\n", cr: "\r", lf: "\n" };
 
+// {mode, opt, rest}: rest is the prompt without the directive.
 export function parseDirective(prompt) {
 	const found = /\[\[([a-z0-9-]+)((?:\s+[^\]\s]+)*)\s*\]\]/.exec(prompt);
 	if (!found)
-		return { mode: "echo", opt: {} };
+		return { mode: "echo", opt: {}, rest: prompt };
 	const opt = {};
 	for (const word of found[2].split(/\s+/).filter(Boolean)) {
 		const at = word.indexOf("=");
 		opt[at < 0 ? word : word.slice(0, at)] =
 			at < 0 ? true : word.slice(at + 1);
 	}
-	return { mode: found[1], opt };
+	return { mode: found[1], opt, rest: prompt.replace(found[0], "").trim() };
 }
 
 const number = (value, otherwise) =>
@@ -39,9 +44,9 @@ const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 export const GONE = Symbol("the peer has left");
 
 export class Answer {
-	constructor({ res, record, prompt, opt, session, body, agentUrl }) {
+	constructor({ res, record, prompt, opt, session, body, attempt, agentUrl }) {
 		Object.assign(this,
-			{ res, record, prompt, opt, session, body, agentUrl });
+			{ res, record, prompt, opt, session, body, attempt, agentUrl });
 		this.eol = EOLS[opt.eol] ?? "\n";
 		this.gone = new Promise((_, reject) => {
 			record.onGone = () => reject(GONE);
@@ -151,6 +156,18 @@ export const JP = [
 	"こん", "にちは、", "世界", "🌏", "👨‍👩", "‍👧‍👦", " 🇯", "🇵 ", "か", "゙",
 	" café ", "𠮷野家", "\u200f\u2028", 'Ω"\\</b>',
 ];
+
+async function afterRefusals(a) {
+	const next = parseDirective(parseDirective(a.prompt).rest);
+	if (!Object.hasOwn(MODES, next.mode) || next.mode === "refuse")
+		throw new Error(`nothing after refuse: ${a.prompt}`);
+	a.prompt = parseDirective(a.prompt).rest;
+	a.opt = { ...next.opt, stream: a.opt.stream };
+	a.eol = EOLS[a.opt.eol] ?? "\n";
+	if (a.opt.hold)
+		await a.go();
+	return MODES[next.mode](a);
+}
 
 export const MODES = {
 	async echo(a) {
@@ -386,6 +403,33 @@ export const MODES = {
 		}
 		a.head(headers, code);
 		await a.write(JSON.stringify({ message: LEAK, reason: LEAK }));
+		a.end();
+	},
+
+	/* status=503 and type=NAME (or none) as they are; with the headers that
+	 * retry-after=SECONDS, retry-date=SECONDS (the same as a date),
+	 * amz-retry-after=MS and date=SECONDS (the clock is off by) ask for. */
+	async refuse(a) {
+		if (a.attempt > number(a.opt.times, 1))
+			return afterRefusals(a);
+		const { opt } = a;
+		const code = number(opt.status, 503);
+		const type = opt.type ?? TYPES[code] ?? "none";
+		const headers = { "content-type": "application/json" };
+		const date = (seconds) =>
+			new Date(Date.now() + 1000 * Number(seconds)).toUTCString();
+		if (type !== "none")
+			headers["x-amzn-errortype"] = type;
+		if (opt["retry-after"])
+			headers["retry-after"] = opt["retry-after"];
+		if (opt["retry-date"])
+			headers["retry-after"] = date(opt["retry-date"]);
+		if (opt["amz-retry-after"])
+			headers["x-amz-retry-after"] = opt["amz-retry-after"];
+		if (opt.date)
+			headers.date = date(opt.date);
+		a.head(headers, code);
+		await a.write(JSON.stringify({ message: LEAK }));
 		a.end();
 	},
 

@@ -9,6 +9,7 @@
 // id with accountId, MCP, A2A, AG-UI, WebSockets, quotas, cold starts, and
 // sessions: it remembers none, and two turns of one session may overlap.
 // StopRuntimeSession is verified, counted and answered 200; it stops nothing.
+// Who brings no signature is refused, unless a switch (below) answers first.
 //
 // Control, unsigned: GET /__stats, GET /__requests, POST /__reset,
 // POST /__go?stream=NAME&n=1 (NAME may be *).
@@ -24,6 +25,7 @@ import http from "node:http";
 import https from "node:https";
 import { parseArgs } from "node:util";
 import { Answer, GONE, MODES, parseDirective } from "./answers.mjs";
+import { readBody } from "./fake.mjs";
 import { ARN, CREDENTIALS, LEAK } from "./secrets.mjs";
 import { Refusal, joinHeaders, parseQuery, verify } from "./verify.mjs";
 
@@ -35,7 +37,7 @@ const ARN_FORM =
 	/^arn:aws(?:-[a-z-]+)?:bedrock-agentcore:([a-z0-9-]+):\d{12}:runtime\/[A-Za-z][A-Za-z0-9_]{0,47}-[A-Za-z0-9]{10}$/;
 const KEPT_REQUESTS = 20000;
 
-class State {
+export class State {
 	constructor() {
 		this.reset();
 	}
@@ -46,6 +48,7 @@ class State {
 		this.records = (this.records ?? []).filter((r) => r.open);
 		this.counts = { requests: 0, verified: 0, refused: 0, stops: 0 };
 		this.connections = 0;
+		this.attempts = new Map();
 		this.permits = new Map();
 	}
 
@@ -58,10 +61,18 @@ class State {
 		}
 	}
 
+	// Counts the attempts at a stream that has a name.
+	attempt(stream) {
+		const attempts = (this.attempts.get(stream) ?? 0) + 1;
+		this.attempts.set(stream, attempts);
+		return attempts;
+	}
+
 	stats() {
 		return {
 			...this.counts,
 			connections: this.connections,
+			attempts: Object.fromEntries(this.attempts),
 			open: this.records.filter((r) => r.open).length,
 			closed_by_peer: this.records.filter((r) => r.ended === "peer").length,
 			streams: this.records.map((r) => r.report()),
@@ -69,7 +80,7 @@ class State {
 	}
 }
 
-class Record {
+export class Record {
 	constructor(state, { id, stream, session, accept }) {
 		Object.assign(this, { id, stream, session, accept });
 		this.begun = Date.now();
@@ -122,13 +133,6 @@ class Record {
 	}
 }
 
-async function readBody(req) {
-	const chunks = [];
-	for await (const chunk of req)
-		chunks.push(chunk);
-	return Buffer.concat(chunks);
-}
-
 function refuse(res, id, { status, type, message }) {
 	res.writeHead(status, {
 		"content-type": "application/json",
@@ -149,12 +153,17 @@ function checkOperation(req, headers, options, region) {
 	if (arn[1] !== region)
 		throw new Refusal(403, "InvalidSignatureException",
 			"Credential should be scoped to a valid region.");
+	if (options.arns && !options.arns.includes(arn[0]))
+		throw new Refusal(404, "ResourceNotFoundException",
+			`No endpoint or agent found with qualifier 'DEFAULT' for agent '${arn[0]}'`);
 	const session = headers[SESSION] ?? "";
 	if (session.length < 33 || session.length > 256)
 		throw new Refusal(400, "ValidationException",
 			"runtimeSessionId: length must be 33 to 256");
 	return { operation: operation[3], session };
 }
+
+const operationOf = (req) => OPERATION.exec(req.url.split("?")[0])?.[3];
 
 function promptOf(body) {
 	let value;
@@ -171,8 +180,8 @@ function promptOf(body) {
 }
 
 async function answer(state, options, { req, res, id, headers, body, session }) {
-	const prompt = promptOf(body);
-	const { mode, opt } = parseDirective(prompt);
+	const prompt = promptOf(body) + options.directive;
+	const { mode, opt } = options.through ? { mode: "agent", opt: {} } : parseDirective(prompt);
 	if (!Object.hasOwn(MODES, mode))
 		throw new Refusal(424, "RuntimeClientError", `no mode ${mode}`);
 	const record = new Record(state,
@@ -181,7 +190,8 @@ async function answer(state, options, { req, res, id, headers, body, session }) 
 	record.headers = { "x-amzn-requestid": id, [SESSION]: session };
 	state.records.push(record);
 	res.on("close", () => record.close(res.writableFinished));
-	const a = new Answer({ res, record, prompt, opt, session, body,
+	const attempt = opt.stream ? state.attempt(opt.stream) : 1;
+	const a = new Answer({ res, record, prompt, opt, session, body, attempt,
 		agentUrl: options.agentUrl });
 	try {
 		if (opt.hold)
@@ -197,6 +207,8 @@ async function service(state, options, req, res) {
 	const id = randomUUID();
 	const headers = joinHeaders(req.rawHeaders);
 	const body = await readBody(req);
+	const now = Date.now() + 1000 * options.skew;
+	res.setHeader("date", new Date(now).toUTCString());
 	state.counts.requests++;
 	const log = {
 		id,
@@ -211,15 +223,20 @@ async function service(state, options, req, res) {
 	if (state.requests.length > KEPT_REQUESTS)
 		state.requests.shift();
 	try {
+		const spoilt = options.refuse[operationOf(req)];
+		if (spoilt && !/^AWS4-/.test(headers.authorization ?? ""))
+			throw new Refusal(spoilt.status, spoilt.type, spoilt.message);
 		const { region } = await verify(
 			{ method: req.method, url: req.url, headers, body,
 				protocol: options.tls ? "https:" : "http:" },
-			{ credentials: options.credentials,
-				service: "bedrock-agentcore", now: Date.now() });
+			{ credentials: options.credentials(now), expired: options.expired(now),
+				service: "bedrock-agentcore", now });
 		state.counts.verified++;
 		if (req.method !== "POST")
 			throw new Refusal(405, "UnknownOperationException", "not POST");
 		const { operation, session } = checkOperation(req, headers, options, region);
+		if (spoilt)
+			throw new Refusal(spoilt.status, spoilt.type, spoilt.message);
 		log.query = parseQuery(new URL(req.url, "http://x").search);
 		if (operation === "invocations")
 			return await answer(state, options,
@@ -260,18 +277,34 @@ function control(state, req, res) {
 	res.end();
 }
 
+// What is given, or what a function of the time returns.
+export const atTime = (given) =>
+	(typeof given === "function" ? given : () => [given ?? []].flat());
+
 /*
- * options: host, port, tls {cert, key}, credentials (one or a list), base,
- * agentUrl.  Returns {port, url, stats(), requests(), go(stream, n),
- * reset(), close()}.
+ * options: host, port, tls {cert, key}, base, agentUrl, through (all prompts
+ * go to the agent, whatever directive is in them), credentials (one or a list),
+ * expired (ids of credentials that were valid once: refused as such; both may
+ * be functions of the time in ms, asked with each request) and skew (seconds by
+ * which its clock is wrong).  Also arns (no other runtime is there), refuse
+ * ({invocations: {status, type, message}, stopruntimesession: the same}: what
+ * each such request is answered with once its signature is verified, at once if
+ * it has none) and directive (that follows each prompt).  Returns {port, url,
+ * stats(), requests(), go(stream, n), set(options), reset(), close()}; set()
+ * changes skew and those after it, which reset() leaves as they are.
  */
 export async function startUpstream(options = {}) {
 	const set = {
 		host: "127.0.0.1",
 		port: 0,
 		base: "",
+		skew: 0,
+		arns: null,
+		refuse: {},
+		directive: "",
 		...options,
-		credentials: [options.credentials ?? CREDENTIALS].flat(),
+		credentials: atTime(options.credentials ?? CREDENTIALS),
+		expired: atTime(options.expired),
 	};
 	const state = new State();
 	const handle = (req, res) => {
@@ -300,6 +333,7 @@ export async function startUpstream(options = {}) {
 		stats: async () => state.stats(),
 		requests: async () => state.requests,
 		go: async (stream = "*", n = 1) => state.go(stream, n),
+		set: (switches) => Object.assign(set, switches),
 		reset: async () => state.reset(),
 		close: async () => {
 			server.close();

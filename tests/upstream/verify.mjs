@@ -94,9 +94,10 @@ function signingDate(headers, day, now) {
  * Throws a Refusal unless request was signed with one of the credentials
  * ({accessKeyId, secretAccessKey, sessionToken?}) for service.  request is
  * {method, url, headers, body, protocol}; headers as from joinHeaders.
+ * expired are the ids of those that were valid once.
  * Returns {accessKeyId, region, signedHeaders}.
  */
-export async function verify(request, { credentials, service, now }) {
+export async function verify(request, { credentials, expired = [], service, now }) {
 	const { headers } = request;
 	const form = FORM.exec(headers.authorization ?? "");
 	if (!form)
@@ -104,6 +105,9 @@ export async function verify(request, { credentials, service, now }) {
 			"Missing or malformed Authorization header");
 	const [, keyId, day, region, signedFor, list] = form;
 	const key = credentials.find((c) => c.accessKeyId === keyId);
+	if (expired.includes(keyId))
+		throw denied("ExpiredTokenException",
+			"The security token included in the request is expired");
 	if (!key)
 		throw denied("UnrecognizedClientException",
 			"The security token included in the request is invalid.");

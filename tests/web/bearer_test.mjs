@@ -7,7 +7,7 @@
 import http from "node:http";
 import { EXTERNAL, FRONTS, startBed } from "../lib/servers.mjs";
 import { assertClean, assertRefused, assertStream } from "../lib/check.mjs";
-import { stopAll } from "../lib/proc.mjs";
+import { stopAll, until } from "../lib/proc.mjs";
 import { fetchAll } from "../lib/sse.mjs";
 import { assert, run, test } from "../lib/tap.mjs";
 
@@ -61,7 +61,7 @@ for (const front of FRONTS) {
 		}
 		assert.equal(seen.length, 0);
 		if (EXTERNAL.includes(front))
-			assert.match(bed.log(), /no Authorization arrived/);
+			await until(() => /no Authorization arrived/.test(bed.log()), "the log to say it");
 		assertClean(bed.log(), "the log", [GOOD.slice(7), SECRET, "eyJ"]);
 		await bed.stop();
 	});
@@ -72,7 +72,7 @@ test("apache as it comes keeps Authorization: the log says who does", async () =
 		change: (text) => text.replace("CGIPassAuth On", "") });
 	assertRefused(await fetchAll(`${bed.url}/invoke`, { body: { prompt: "hi" },
 		headers: { authorization: GOOD } }), 401, "unauthorised");
-	assert.match(bed.log(), /web server keeps it/);
+	await until(() => /web server keeps it/.test(bed.log()), "the log to say it");
 	await bed.stop();
 });
 
