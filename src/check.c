@@ -1,6 +1,7 @@
 #include "check.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "buf.h"
@@ -19,7 +20,9 @@
 enum {
 	TEXT_MAX = 32 << 10,
 	/* Keys that are over sooner were renewed too late. */
-	SOON_S = 60
+	SOON_S = 60,
+	/* Services agree as far as this. */
+	SAME_S = 30
 };
 
 struct check {
@@ -31,20 +34,29 @@ struct check {
 	bool deaf;                        /* it has said that before */
 	const struct config_agent *agent; /* that is looked at */
 	char about[96];
+	bool clock_seen;
+	int64_t skew_s; /* of our clock, when it was last told of */
 };
+
+static struct slice without(struct slice text, struct slice beginning)
+{
+	return slice_skip(
+	    text, slice_starts(text, beginning) ? beginning.len : 0);
+}
 
 /* One line of the log. */
 static void on_log(void *ctx, const char *line)
 {
 	struct check *check = ctx;
-
-	/* "request=ID what it is about": there is but one. */
 	struct slice text = slice_from(line);
 
 	if (check->deaf)
 		return;
+	/* There is but one request at a time, and one upstream. */
 	if (slice_starts(text, SLICE("request=")))
 		(void)slice_cut(&text, ' ');
+	text = without(text, SLICE("upstream answered "));
+	text = without(text, SLICE("upstream: "));
 	if (check->said.len > 0)
 		buf_add_char(&check->said, '\n');
 	buf_add(&check->said, text);
@@ -143,6 +155,19 @@ static void tell_good_keys(
 	buf_free(&what);
 }
 
+/* Each clause on a line of its own: they list what was looked at. */
+static void add_clauses(struct buf *out, struct slice text)
+{
+	size_t len;
+
+	while ((len = slice_find(text, SLICE("; "))) < text.len) {
+		buf_add(out, slice_first(text, len));
+		buf_add_char(out, '\n');
+		text = slice_skip(text, len + 2);
+	}
+	buf_add(out, text);
+}
+
 /* None. */
 static void tell_bad_keys(struct check *check, enum status error)
 {
@@ -152,7 +177,7 @@ static void tell_bad_keys(struct check *check, enum status error)
 	describe_source(check, &what);
 	if (what.len > 0)
 		buf_add_text(&what, ":\n");
-	buf_add(&what, buf_slice(&check->said));
+	add_clauses(&what, buf_slice(&check->said));
 	if (check->said.len == 0)
 		buf_add_text(&what,
 		    error == STATUS_UPSTREAM_TIMEOUT
@@ -160,8 +185,11 @@ static void tell_bad_keys(struct check *check, enum status error)
 			: status_row(error)->words);
 	finding_add(&check->findings, FINDING_FAILED, about(check, "keys"),
 	    buf_slice(&what),
-	    SLICE("CREDENTIALS in agentcgi(8) tells where keys may come "
-		  "from"));
+	    check->agent->auth == AUTH_API_KEY
+		? SLICE("write the key into that file, and let the user that "
+			"agentcgi runs as read it")
+		: SLICE("CREDENTIALS in agentcgi(8) tells where keys may come "
+			"from"));
 	buf_free(&what);
 }
 
@@ -184,6 +212,20 @@ static void tell_keys(struct check *check, const struct examine_result *result)
 
 /* ---- an agent ---- */
 
+/* The service's time, or -1 if nothing new is to be said of our clock. */
+static int64_t news_of_clock(struct check *check, int64_t date_s)
+{
+	int64_t skew_s = date_s - clock_unix_s();
+
+	if (date_s < 0 || check->agent->auth != AUTH_SIGV4)
+		return date_s;
+	if (check->clock_seen && llabs(skew_s - check->skew_s) < SAME_S)
+		return -1;
+	check->clock_seen = true;
+	check->skew_s = skew_s;
+	return date_s;
+}
+
 /* False if a question to it cannot do better. */
 static bool look(struct check *check)
 {
@@ -194,7 +236,7 @@ static bool look(struct check *check)
 	    .error = result->error,
 	    .http = result->http,
 	    .refusal = &result->refusal,
-	    .date_s = result->date_s,
+	    .date_s = news_of_clock(check, result->date_s),
 	    .now_s = clock_unix_s(),
 	    .said = buf_slice(&check->said),
 	};

@@ -46,7 +46,8 @@ struct examine {
 	struct http_transfer *transfer;
 	struct upstream *upstream;
 	bool done;
-	bool failed; /* the agent, by its own words */
+	bool running; /* the loop */
+	bool failed;  /* the agent, by its own words */
 	struct examine_result result;
 };
 
@@ -54,7 +55,9 @@ static void stop(struct examine *examine, enum status status)
 {
 	examine->done = true;
 	examine->result.error = status;
-	loop_stop(examine->loop);
+	/* Else the loop would not run the next time. */
+	if (examine->running)
+		loop_stop(examine->loop);
 }
 
 /* Nothing more of it is to come. */
@@ -123,8 +126,10 @@ static void begin(struct examine *examine, const struct config_agent *agent,
 
 static void wait_until_done(struct examine *examine)
 {
+	examine->running = true;
 	if (!examine->done)
 		loop_run(examine->loop);
+	examine->running = false;
 	loop_timer_stop(examine->timer);
 }
 

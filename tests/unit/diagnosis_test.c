@@ -93,7 +93,7 @@ static void answer(const struct config_agent *agent, unsigned http,
 	head.lines = slice_from(lines);
 	refusal_begin(&refusal, &head);
 	refusal_add(&refusal, slice_from(body));
-	refusal_end(&refusal);
+	refusal_end(&refusal, true);
 	look.http = http;
 	look.refusal = &refusal;
 	diagnosis_of_look(&findings, &look);
@@ -288,9 +288,12 @@ TEST(the_permission_that_only_the_look_needs)
 			 "|look at whom the key in api_key_file belongs to\n"));
 }
 
-#define NO_AGENT                                                           \
-	"failed|agent x: service|404: there is no such agent|look at the " \
-	"ARN, the qualifier, the model or the URL, and the region\n"
+#define NO_AGENT                                                       \
+	"failed|agent x: service|404: there is no such agent|look at " \
+	"the ARN, the qualifier and the region\n"
+#define NO_MODEL                                                       \
+	"failed|agent x: service|404: there is no such model|look at " \
+	"model and region\n"
 
 static void check_missing(const char *message, struct slice wanted)
 {
@@ -317,7 +320,7 @@ TEST(what_is_not_found)
 	    SLICE(NO_AGENT));
 	answer(&agent, 404, "ResourceNotFoundException",
 	    "{\"message\":\"Session not found\"}");
-	check_told(SLICE(NO_AGENT));
+	check_told(SLICE(NO_MODEL));
 }
 
 static void check_refusal(unsigned http, const char *type, const char *message,
@@ -340,6 +343,12 @@ TEST(refusals_that_say_why)
 	check_refusal(403, "InvalidSignatureException", "Signature expired: x",
 	    "failed", "this machine's clock is wrong: let NTP set it");
 	check_refusal(403, "UnrecognizedClientException", "", "failed",
+	    "there are no keys of this id, in this partition of AWS, or the "
+	    "session token that belongs to them is missing or of others");
+	check_refusal(403, "InvalidSignatureException", "", "failed",
+	    "the secret key is not that of the key id, or something on the "
+	    "way changes requests");
+	check_refusal(403, "SignatureDoesNotMatch", "", "failed",
 	    "the key id is unknown there, or the secret is not its: look at "
 	    "both, and at the region");
 	check_refusal(400, "ValidationException",
@@ -348,8 +357,8 @@ TEST(refusals_that_say_why)
 	    "in its metadata configuration");
 	check_refusal(403, "AccessDeniedException",
 	    "Authorization method mismatch: (OAuth or SigV4)", "failed",
-	    "the runtime takes the other kind of authorization: set auth = "
-	    "bearer if it has a JWT authorizer, else auth = sigv4");
+	    "the runtime takes a bearer token (JWT), no signature: set auth = "
+	    "bearer, or create it without a JWT authorizer");
 	check_refusal(403, "InvalidSignatureException",
 	    "Credential should be scoped to a valid region.", "failed",
 	    "the endpoint is of another region or service than the ARN, "
@@ -364,8 +373,8 @@ TEST(refusals_that_say_why)
 TEST(refusals_that_do_not)
 {
 	static const char quota[] =
-	    "402 and 429 mean a quota: look at Service Quotas, at sessions "
-	    "that idle, and try again";
+	    "a quota of the account is used up: try again, look for "
+	    "sessions that idle, and at Service Quotas";
 	static const char trouble[] =
 	    "the service itself is in trouble: try again, and look at "
 	    "health.aws.amazon.com";
@@ -496,6 +505,9 @@ TEST(a_question_that_is_refused)
 		if (i == REFUSAL_PERMISSION)
 			continue;
 		ask(&agent, one.cause);
+		/* It was signed. */
+		if (i == REFUSAL_MISMATCH)
+			one.cause = REFUSAL_WANTS_TOKEN;
 		(void)snprintf(wanted, sizeof wanted,
 		    "failed|agent x: service|" ANSWERED "|%s\n",
 		    refusal_advice(&one) + 2);
@@ -549,7 +561,7 @@ TEST(no_memory)
 	size_t n;
 
 	refusal_begin(&refusal, &head);
-	refusal_end(&refusal);
+	refusal_end(&refusal, true);
 	look.http = 403;
 	look.refusal = &refusal;
 	look.date_s = NOW_S + 1000;
