@@ -206,8 +206,10 @@ enum status refusal_status(const struct refusal *refusal, bool bearer)
 	default:
 		break;
 	}
-	/* Bedrock's quotas are 400. */
-	return strcmp(refusal->type, "ServiceQuotaExceededException") == 0
+	/* Some say it with 400: Bedrock's quotas, older services. */
+	return strcmp(refusal->type, "ServiceQuotaExceededException") == 0 ||
+		(refusal->http == 400 &&
+		    retry_is_throttling(slice_from(refusal->type)))
 	    ? STATUS_UPSTREAM_THROTTLED
 	    : STATUS_UPSTREAM_ERROR;
 }

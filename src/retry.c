@@ -21,7 +21,7 @@ enum kind {
 	CONFLICT
 };
 
-static bool is_throttling(struct slice type)
+bool retry_is_throttling(struct slice type)
 {
 	static const char *const names[] = {
 	    "BandwidthLimitExceeded",
@@ -56,7 +56,7 @@ static enum kind kind_of(const struct retry_outcome *outcome)
 			return TRANSIENT;
 		return FINAL;
 	case 400:
-		return is_throttling(outcome->type) ? THROTTLED : FINAL;
+		return retry_is_throttling(outcome->type) ? THROTTLED : FINAL;
 	case 409:
 		if (slice_equal(
 			outcome->type, SLICE("RetryableConflictException")))
@@ -65,7 +65,8 @@ static enum kind kind_of(const struct retry_outcome *outcome)
 	case 429:
 		return THROTTLED;
 	case 503:
-		return is_throttling(outcome->type) ? THROTTLED : TRANSIENT;
+		return retry_is_throttling(outcome->type) ? THROTTLED
+							  : TRANSIENT;
 	default:
 		return FINAL;
 	}
@@ -121,10 +122,11 @@ void retry_init(
 {
 	uint64_t max = 0;
 
-	*retry =
-	    (struct retry){.bucket = bucket, .max_attempts = RETRY_ATTEMPTS};
+	*retry = (struct retry){.bucket = bucket,
+	    .max_attempts = RETRY_ATTEMPTS,
+	    .max_conflicts = RETRY_CONFLICT_ATTEMPTS};
 	if (slice_to_number(max_attempts, RETRY_MAX_ATTEMPTS, &max) && max > 0)
-		retry->max_attempts = (unsigned)max;
+		retry->max_attempts = retry->max_conflicts = (unsigned)max;
 }
 
 bool retry_again(struct retry *retry, const struct retry_outcome *outcome,
@@ -132,10 +134,12 @@ bool retry_again(struct retry *retry, const struct retry_outcome *outcome,
 {
 	enum kind kind = kind_of(outcome);
 	unsigned cost = kind == THROTTLED ? COST_THROTTLED : COST;
+	unsigned max =
+	    kind == CONFLICT ? retry->max_conflicts : retry->max_attempts;
 	uint64_t wait, hint;
 
 	retry->attempts++;
-	if (kind == FINAL || retry->attempts >= retry->max_attempts ||
+	if (kind == FINAL || retry->attempts >= max ||
 	    retry->bucket->tokens < cost)
 		return false;
 	retry->bucket->tokens -= cost;

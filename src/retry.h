@@ -21,6 +21,10 @@
 #define RETRY_ATTEMPTS     3
 #define RETRY_MAX_ATTEMPTS 10
 
+/* The same of a session that is just being made or ended, which takes
+ * seconds: waits of 0.5, 1 and 2 s. */
+#define RETRY_CONFLICT_ATTEMPTS 4
+
 /* Shared by all requests to one agent, so that retries stop when nearly
  * everything fails. */
 struct retry_bucket {
@@ -31,7 +35,7 @@ struct retry_bucket {
 struct retry {
 	struct retry_bucket *bucket; /* borrowed */
 	unsigned attempts;           /* so far */
-	unsigned max_attempts;
+	unsigned max_attempts, max_conflicts;
 	unsigned taken; /* tokens of the last retry */
 };
 
@@ -47,6 +51,9 @@ struct retry_outcome {
 	int64_t retry_after_date_s;   /* what http_date made of it, or -1 */
 	int64_t now_s;
 };
+
+/* Whether an error of this name means that too much was asked. */
+bool retry_is_throttling(struct slice type);
 
 void retry_bucket_init(struct retry_bucket *bucket);
 

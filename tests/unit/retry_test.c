@@ -144,6 +144,8 @@ TEST(waits_for_a_session)
 	struct retry_outcome outcome =
 	    answer(409, "RetryableConflictException");
 
+	check_waits("", outcome, LEAST, (uint64_t[]){500, 1000, 2000, 0});
+	check_waits("2", outcome, LEAST, (uint64_t[]){500, 0});
 	check_waits("4", outcome, LEAST, (uint64_t[]){500, 1000, 2000, 0});
 	check_waits("4", outcome, HALF, (uint64_t[]){562, 1125, 2250, 0});
 	check_waits("4", outcome, MOST, (uint64_t[]){624, 1249, 2499, 0});
