@@ -318,8 +318,10 @@ TEST(the_program_gets_signals_as_a_new_one_does)
 	sigprocmask(SIG_BLOCK, &some, NULL);
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)signal(SIGUSR1, on_signal);
+	/* 32 and 33 are the C library's own: some start their programs with
+	 * them ignored, and nobody can change that. */
 	check("grep -E '^Sig(Blk|Ign)' /proc/self/status | "
-	      "tr -d ' \\t0'",
+	      "sed -E 's/[01][08](0{7})$/\\1/' | tr -d ' \\t0'",
 	    0, "SigBlk:\nSigIgn:\n", "");
 	sigprocmask(SIG_UNBLOCK, &some, NULL);
 	(void)signal(SIGPIPE, SIG_DFL);

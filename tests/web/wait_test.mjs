@@ -53,7 +53,7 @@ for (const front of ALL_FRONTS) {
 	test(`${front}: a refusal after header_wait is told in the stream`, async () => {
 		const bed = await start();
 		for (const [code, ours] of [[403, "upstream_denied"], [404, "upstream_not_found"],
-			[424, "agent_failed"], [429, "upstream_throttled"], [500, "upstream_error"]]) {
+			[424, "agent_failed"], [402, "upstream_throttled"], [500, "upstream_error"]]) {
 			const name = `late-${code}-${front}`;
 			const reply = await bed.ask(`[[status code=${code} hold stream=${name}]]`);
 			await reply.until(() => reply.named("session").length === 1, "the session event");
