@@ -16,7 +16,10 @@ enum {
 	/* The least that libcurl takes. */
 	SEND_SIZE = 16384,
 	/* Idle connections kept for the next requests. */
-	KEPT_CONNECTIONS = 256
+	KEPT_CONNECTIONS = 256,
+	/* For so long, in seconds: load balancers close after 60 at the
+	 * earliest, and a request that meets that is lost. */
+	KEPT_S = 50
 };
 
 struct http {
@@ -239,6 +242,8 @@ static int on_sending(void *ctx, char *to, char *from, int port, int my_port)
 static void forbid_resending(struct http_transfer *transfer)
 {
 #if LIBCURL_VERSION_NUM >= 0x075000
+	(void)curl_easy_setopt(
+	    transfer->easy, CURLOPT_MAXAGE_CONN, (long)KEPT_S);
 	(void)curl_easy_setopt(
 	    transfer->easy, CURLOPT_PREREQFUNCTION, on_sending);
 	(void)curl_easy_setopt(transfer->easy, CURLOPT_PREREQDATA, transfer);

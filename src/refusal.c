@@ -98,8 +98,11 @@ static enum refusal_cause cause_of_mismatch(struct slice message)
 static enum refusal_cause find_cause(
     const struct refusal *refusal, struct slice message)
 {
-	enum refusal_cause cause = cause_of_words(refusal, message);
+	enum refusal_cause cause = REFUSAL_OTHER;
 
+	/* With any other status they are an agent's, of a call of its own. */
+	if (refusal->http == 400 || refusal->http == 403)
+		cause = cause_of_words(refusal, message);
 	if (cause != REFUSAL_OTHER)
 		return cause;
 	if (says(message, "uthorization method mismatch"))

@@ -134,8 +134,11 @@ static bool mended(struct upstream *upstream)
 		vouch_renew(&upstream->vouch);
 		return true;
 	}
+	/* By these the SDKs, too, know that a clock may be wrong. */
 	if (upstream->adjusted || refusal->date_s < 0 ||
-	    (refusal->http != 400 && refusal->http != 403))
+	    (refusal->cause != REFUSAL_CLOCK &&
+		refusal->cause != REFUSAL_KEYS &&
+		strcmp(refusal->type, "AccessDeniedException") != 0))
 		return false;
 	upstream->adjusted = true;
 	return peer_learn_time(
@@ -164,8 +167,9 @@ static bool try_again(struct upstream *upstream, enum status error)
 		    upstream->request_id, (unsigned)wait_ms);
 	else
 		log_write(LOG_INFO,
-		    "request=%s upstream answered %u %s, again in %u ms",
-		    upstream->request_id, refusal->http, refusal->type,
+		    "request=%s upstream answered %u%s%s, again in %u ms",
+		    upstream->request_id, refusal->http,
+		    refusal->type[0] == '\0' ? "" : " ", refusal->type,
 		    (unsigned)wait_ms);
 	loop_timer_start(upstream->timer, wait_ms);
 	return true;

@@ -87,8 +87,8 @@ enum status tokenfile_take(char *out, size_t size, const char *path,
 
 	if (status == STATUS_NOT_FOUND) {
 		log_write(LOG_ERROR,
-		    "%s, %s, is not there: whoever runs this container or "
-		    "machine writes it",
+		    "%s, %s, is not there: it has to be written, by you or "
+		    "by what runs this container",
 		    path, what);
 		return STATUS_NO_CREDENTIALS;
 	}

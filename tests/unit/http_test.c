@@ -199,7 +199,10 @@ TEST(what_is_sent_without_a_body)
 /* A kept handle knows nothing of what it was used for before. */
 TEST(one_method_after_the_other)
 {
-	static const char *const script[] = {LENGTH "Hello", NULL};
+	static const char *const script[] = {
+	    "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\n"
+	    "Hello",
+	    NULL};
 	static const char *const methods[] = {
 	    "HEAD", "GET", "POST", "GET", "PUT", "HEAD", "POST"};
 	struct heard heard = {0};

@@ -28,7 +28,7 @@ static struct {
 	pthread_t thread;
 	const char *const *script;
 	char url[64];
-	_Atomic size_t accepted;
+	_Atomic size_t accepted, closed;
 	struct buf heard; /* all requests; look at it after raw_stop */
 } raw;
 
@@ -106,6 +106,7 @@ static void raw_play(int fd)
 			raw_send(fd, piece, step);
 	}
 	close(fd);
+	raw.closed++;
 }
 
 static void *raw_serve(void *arg)
@@ -145,7 +146,7 @@ static void raw_start(const char *const script[])
 
 	raw_listen(100);
 	raw.script = script;
-	raw.accepted = 0;
+	raw.accepted = raw.closed = 0;
 	/* All that it needs now: its thread must not be the one to fail when
 	 * a test lets allocations fail. */
 	buf_init(&raw.heard, 1u << 16);

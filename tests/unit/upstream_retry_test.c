@@ -320,8 +320,10 @@ TEST(other_refusals_of_keys_are_final)
 
 /* ---- a clock that is wrong ---- */
 
-#define HOUR_AHEAD "Date: Thu, 01 Jan 2026 01:00:00 GMT\n"
-#define HOUR_BACK  "Date: Wed, 31 Dec 2025 23:00:00 GMT\n"
+#define SIGNATURE  "x-amzn-errortype: InvalidSignatureException\n"
+#define AHEAD      "Date: Thu, 01 Jan 2026 01:00:00 GMT\n"
+#define HOUR_AHEAD SIGNATURE AHEAD
+#define HOUR_BACK  SIGNATURE "Date: Wed, 31 Dec 2025 23:00:00 GMT\n"
 
 TEST(the_services_time_is_taken)
 {
@@ -368,13 +370,41 @@ TEST(the_services_time_is_taken_once)
 TEST(a_small_difference_is_none)
 {
 	begin_retrying();
-	refuse_with(403, "Date: Thu, 01 Jan 2026 00:03:59 GMT\n", "");
+	refuse_with(403, SIGNATURE "Date: Thu, 01 Jan 2026 00:03:59 GMT\n", "");
 	check_final(STATUS_UPSTREAM_DENIED);
 	CHECK(start() == STATUS_OK && transfer.now_s == NOW_S);
-	refuse_with(403, "Date: Thu, 01 Jan 2026 00:04:00 GMT\n", "");
+	refuse_with(403, SIGNATURE "Date: Thu, 01 Jan 2026 00:04:00 GMT\n", "");
 	check_wait(0);
 	CHECK(transfer.now_s == NOW_S + 240);
 	check_answer();
+	finish();
+}
+
+/* What an agent itself answers may have any Date, and any words. */
+TEST(an_agents_own_refusal_is_no_news)
+{
+	static const char *const types[] = {"", "ValidationException",
+	    "ResourceNotFoundException", "AccessDenied"};
+
+	for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+		char lines[200];
+
+		(void)snprintf(lines, sizeof lines,
+		    "x-amzn-errortype: %s\n"
+		    "Date: Thu, 01 Jan 2026 01:00:00 GMT\n",
+		    types[i]);
+		begin_retrying();
+		refuse_with(400, lines, "");
+		check_final(STATUS_UPSTREAM_ERROR);
+		CHECK(transfer.count == 1);
+		finish();
+	}
+	begin_retrying();
+	refuse_with(424, "",
+	    "{\"message\":\"Received error (500) from runtime: The security "
+	    "token included in the request is expired\"}");
+	check_final(STATUS_AGENT_FAILED);
+	CHECK(transfer.count == 1 && refused == 0);
 	finish();
 }
 
@@ -395,8 +425,7 @@ TEST(other_answers_say_nothing_of_our_clock)
 TEST(expired_keys_and_a_wrong_clock)
 {
 	begin_retrying();
-	refuse_with(
-	    403, HOUR_AHEAD "x-amzn-errortype: ExpiredTokenException\n", "");
+	refuse_with(403, AHEAD "x-amzn-errortype: ExpiredTokenException\n", "");
 	check_wait(0);
 	CHECK(refused == 1 && transfer.now_s == NOW_S);
 	refuse_with(403, HOUR_AHEAD, "");
