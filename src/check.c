@@ -15,7 +15,6 @@
 #include "log.h"
 #include "machine.h"
 #include "options.h"
-#include "policy.h"
 
 enum {
 	TEXT_MAX = 32 << 10,
@@ -92,6 +91,14 @@ static void check_settings(struct check *check)
 
 /* ---- keys ---- */
 
+/* Whether an API key of Bedrock vouches. */
+static bool has_bedrock_key(const struct config_agent *agent)
+{
+	return agent->backend == BACKEND_BEDROCK &&
+	    (agent->auth == AUTH_API_KEY ||
+		slice_from(env_get("AWS_BEARER_TOKEN_BEDROCK")).len > 0);
+}
+
 /* Where they come from, as far as that can be told without asking. */
 static void describe_source(struct check *check, struct buf *out)
 {
@@ -104,8 +111,7 @@ static void describe_source(struct check *check, struct buf *out)
 	check->deaf = true;
 	if (agent->auth == AUTH_API_KEY)
 		buf_addf(out, "the key in %s", agent->api_key_file);
-	else if (agent->backend == BACKEND_BEDROCK &&
-	    slice_from(env_get("AWS_BEARER_TOKEN_BEDROCK")).len > 0)
+	else if (has_bedrock_key(agent))
 		buf_add_text(out, "AWS_BEARER_TOKEN_BEDROCK");
 	else if (plan_make(&plan, &request) == STATUS_OK)
 		plan_describe(out, &plan);
@@ -168,7 +174,34 @@ static void add_clauses(struct buf *out, struct slice text)
 	buf_add(out, text);
 }
 
-/* None. */
+/* Keys that have failed a moment ago are not asked for again: who told. */
+static const struct config_agent *same_keys(const struct check *check)
+{
+	const struct config_agent *agent = check->agent;
+	const struct config_agent *one = check->config->agents;
+
+	while (one != agent &&
+	    (one->auth != AUTH_SIGV4 || has_bedrock_key(one) ||
+		strcmp(one->profile, agent->profile) != 0 ||
+		strcmp(one->region, agent->region) != 0))
+		one = one->next;
+	return one == agent ? NULL : one;
+}
+
+static void add_reason(struct check *check, struct buf *out, enum status error)
+{
+	const struct config_agent *same = same_keys(check);
+
+	if (check->said.len > 0)
+		add_clauses(out, buf_slice(&check->said));
+	else if (error == STATUS_UPSTREAM_TIMEOUT)
+		buf_add_text(out, "no answer for a minute");
+	else if (error == STATUS_NO_CREDENTIALS && same != NULL)
+		buf_addf(out, "the same as of agent %s, above", same->name);
+	else
+		buf_add_text(out, status_row(error)->words);
+}
+
 static void tell_bad_keys(struct check *check, enum status error)
 {
 	struct buf what;
@@ -177,12 +210,7 @@ static void tell_bad_keys(struct check *check, enum status error)
 	describe_source(check, &what);
 	if (what.len > 0)
 		buf_add_text(&what, ":\n");
-	add_clauses(&what, buf_slice(&check->said));
-	if (check->said.len == 0)
-		buf_add_text(&what,
-		    error == STATUS_UPSTREAM_TIMEOUT
-			? "no answer for a minute"
-			: status_row(error)->words);
+	add_reason(check, &what, error);
 	finding_add(&check->findings, FINDING_FAILED, about(check, "keys"),
 	    buf_slice(&what),
 	    check->agent->auth == AUTH_API_KEY
@@ -195,15 +223,17 @@ static void tell_bad_keys(struct check *check, enum status error)
 
 static void tell_keys(struct check *check, const struct examine_result *result)
 {
-	enum config_auth auth = check->agent->auth;
+	const struct config_agent *agent = check->agent;
 	struct slice said = buf_slice(&check->said);
 
 	if (!result->vouched) {
 		tell_bad_keys(check, result->error);
 		return;
 	}
-	if (auth == AUTH_SIGV4 || auth == AUTH_API_KEY)
+	if (agent->auth == AUTH_SIGV4 || agent->auth == AUTH_API_KEY)
 		tell_good_keys(check, result);
+	machine_check_secret(
+	    &check->findings, about(check, "keys"), check->agent->api_key_file);
 	/* There was an answer, so that cannot be about the way to it. */
 	while (result->http != 0 && said.len > 0)
 		finding_add(&check->findings, FINDING_WARNING,
@@ -239,6 +269,8 @@ static bool look(struct check *check)
 	    .date_s = news_of_clock(check, result->date_s),
 	    .now_s = clock_unix_s(),
 	    .said = buf_slice(&check->said),
+	    .bedrock_key = has_bedrock_key(check->agent),
+	    .asks = check->options->invoke,
 	};
 
 	tell_keys(check, result);
@@ -253,14 +285,18 @@ static void ask(struct check *check)
 {
 	const char *words = "it has answered";
 	enum finding_level level = FINDING_OK;
-	struct diagnosis_look seen = {.agent = check->agent};
+	struct diagnosis_look seen = {.agent = check->agent,
+	    .bedrock_key = has_bedrock_key(check->agent)};
+	const struct examine_result *result;
 
 	if (check->agent->auth == AUTH_BEARER) {
 		level = FINDING_WARNING;
 		words = "not asked: it takes a caller's token";
 	} else {
 		buf_clear(&check->said);
-		seen.error = examine_ask(check->examine, check->agent)->error;
+		result = examine_ask(check->examine, check->agent);
+		seen.error = result->error;
+		seen.limit = result->limit;
 	}
 	seen.about = about(check, "answer");
 	seen.said = buf_slice(&check->said);
@@ -271,46 +307,22 @@ static void ask(struct check *check)
 		    slice_from(words), SLICE(""));
 }
 
-/* Where requests go; what comes behind a "?" may be a secret. */
-static void tell_target(struct check *check)
+static void tell_settings(struct check *check)
 {
-	static const char *const backends[] = {
-	    [BACKEND_AGENTCORE] = "AgentCore",
-	    [BACKEND_BEDROCK] = "Bedrock",
-	    [BACKEND_HTTP] = "HTTP",
-	};
-	const struct config_agent *agent = check->agent;
-	struct slice url = slice_from(
-	    agent->backend == BACKEND_HTTP ? agent->url : agent->endpoint);
-	struct slice arn = slice_from(agent->arn);
-	const char *partition = policy_partition(agent->region);
-	struct buf what;
-	bool fits;
+	struct diagnosis_look look = {.agent = check->agent,
+	    .bedrock_key = has_bedrock_key(check->agent)};
 
-	(void)slice_cut(&arn, ':');
-	fits = arn.len == 0 ||
-	    slice_equal(slice_cut(&arn, ':'), slice_from(partition));
-	url = slice_cut(&url, '?');
-	buf_init(&what, TEXT_MAX);
-	buf_addf(&what, "%s%s%s at %.*s", backends[agent->backend],
-	    agent->region[0] == '\0' ? "" : " in ", agent->region,
-	    SLICE_ARG(url));
-	if (!fits)
-		buf_addf(&what,
-		    ", but a region of partition %s is not that of the ARN",
-		    partition);
-	finding_add(&check->findings, fits ? FINDING_OK : FINDING_FAILED,
-	    about(check, "target"), buf_slice(&what),
-	    fits ? SLICE("")
-		 : SLICE("copy the ARN once more from where the runtime is"));
-	buf_free(&what);
+	look.about = about(check, "target");
+	diagnosis_of_target(&check->findings, &look);
+	look.about = about(check, "policy");
+	diagnosis_of_policy(&check->findings, &look);
 }
 
 static void check_agent(struct check *check, const struct config_agent *agent)
 {
 	check->agent = agent;
 	buf_clear(&check->said);
-	tell_target(check);
+	tell_settings(check);
 	if (look(check) && check->options->invoke)
 		ask(check);
 }

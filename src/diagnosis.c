@@ -6,6 +6,7 @@
 #include "buf.h"
 #include "config.h"
 #include "finding.h"
+#include "policy.h"
 #include "refusal.h"
 #include "remedy.h"
 
@@ -15,6 +16,67 @@ enum {
 	SKEW_FAILS_S = 240,
 	SKEW_WARNS_S = 60
 };
+
+/* ---- the settings ---- */
+
+/* What comes behind a "?" may be a secret. */
+void diagnosis_of_target(
+    struct findings *findings, const struct diagnosis_look *look)
+{
+	static const char *const backends[] = {
+	    [BACKEND_AGENTCORE] = "AgentCore",
+	    [BACKEND_BEDROCK] = "Bedrock",
+	    [BACKEND_HTTP] = "HTTP",
+	};
+	const struct config_agent *agent = look->agent;
+	struct slice url = slice_from(
+	    agent->backend == BACKEND_HTTP ? agent->url : agent->endpoint);
+	struct slice arn = slice_from(agent->arn);
+	const char *partition = policy_partition(agent->region);
+	struct buf what;
+	bool fits;
+
+	(void)slice_cut(&arn, ':');
+	fits = arn.len == 0 ||
+	    slice_equal(slice_cut(&arn, ':'), slice_from(partition));
+	url = slice_cut(&url, '?');
+	buf_init(&what, TEXT_MAX);
+	buf_addf(&what, "%s%s%s at %.*s", backends[agent->backend],
+	    agent->region[0] == '\0' ? "" : " in ", agent->region,
+	    SLICE_ARG(url));
+	if (!fits)
+		buf_addf(&what,
+		    ", but a region of partition %s is not that of the ARN",
+		    partition);
+	finding_add(findings, fits ? FINDING_OK : FINDING_FAILED, look->about,
+	    buf_slice(&what),
+	    fits ? SLICE("")
+		 : SLICE("copy the ARN once more from where the runtime is"));
+	buf_free(&what);
+}
+
+void diagnosis_of_policy(
+    struct findings *findings, const struct diagnosis_look *look)
+{
+	const struct config_agent *agent = look->agent;
+	struct buf what;
+
+	if ((agent->auth != AUTH_SIGV4 && !look->bedrock_key) ||
+	    !policy_knows(agent))
+		return;
+	buf_init(&what, TEXT_MAX);
+	buf_addf(&what, "the smallest policy that %s%s:\n",
+	    look->bedrock_key ? REMEDY_OWNER_OF_BEDROCK_KEY " needs"
+			      : "its keys need",
+	    agent->backend == BACKEND_HTTP &&
+		    strcmp(agent->service, "execute-api") != 0
+		? " (name the one resource in place of *)"
+		: "");
+	policy_add(&what, agent, look->bedrock_key);
+	finding_add(
+	    findings, FINDING_OK, look->about, buf_slice(&what), SLICE(""));
+	buf_free(&what);
+}
 
 /* ---- one look ---- */
 
@@ -64,26 +126,37 @@ static bool says(const struct refusal *refusal, const char *words)
 static void judge_permission(
     struct findings *findings, const struct diagnosis_look *look)
 {
-	/* The look itself needs one that nothing else does. */
-	bool stop = look->agent->backend == BACKEND_AGENTCORE &&
-	    says(look->refusal, "StopRuntimeSession") &&
-	    !says(look->refusal, "InvokeAgentRuntime");
 	struct buf todo;
 
 	buf_init(&todo, TEXT_MAX);
-	if (stop)
-		buf_add_text(&todo, "if --invoke fails with 403, ");
-	remedy_add_permission(&todo, look->agent);
-	finding_add(findings, stop ? FINDING_OK : FINDING_FAILED, look->about,
-	    stop ? SLICE("the service knows the keys; they may not "
-			 "StopRuntimeSession, by which this was seen, and need "
-			 "not")
-		 : SLICE("403: the keys lack a permission"),
-	    buf_slice(&todo));
+	remedy_add_permission(&todo, look->agent, look->bedrock_key);
+	finding_add(findings, FINDING_FAILED, look->about,
+	    SLICE("403: the keys lack a permission"), buf_slice(&todo));
 	buf_free(&todo);
 }
 
+/* A runtime has told of keys only that they are good. */
+static void accept(struct findings *findings, const struct diagnosis_look *look,
+    const char *what)
+{
+	bool more = look->agent->backend == BACKEND_AGENTCORE &&
+	    look->agent->auth == AUTH_SIGV4 && !look->asks;
+
+	add(findings, FINDING_OK, look, what,
+	    more ? "--invoke tells whether the keys may InvokeAgentRuntime"
+		 : "");
+}
+
 static const char accepted[] = "the service answers, and accepts the signature";
+
+/* The look itself needs a permission that nothing else does. */
+static bool lacks_only_stop(const struct diagnosis_look *look)
+{
+	return look->agent->backend == BACKEND_AGENTCORE &&
+	    look->refusal->cause == REFUSAL_PERMISSION &&
+	    says(look->refusal, "StopRuntimeSession") &&
+	    !says(look->refusal, "InvokeAgentRuntime");
+}
 
 /* Whether it is the session that is unknown: the agent's name, which may be
  * made of any words, is in its ARN. */
@@ -106,7 +179,7 @@ static void judge_unknown(
 {
 	if (look->agent->backend == BACKEND_AGENTCORE &&
 	    misses_session(look->refusal))
-		add(findings, FINDING_OK, look, accepted, "");
+		accept(findings, look, accepted);
 	else
 		add(findings, FINDING_FAILED, look,
 		    look->agent->backend == BACKEND_BEDROCK
@@ -146,12 +219,16 @@ static void judge_refusal(
 
 	if (refusal->cause == REFUSAL_UNKNOWN)
 		judge_unknown(findings, look);
+	else if (lacks_only_stop(look))
+		accept(findings, look,
+		    "the service knows the keys; they may not "
+		    "StopRuntimeSession, by which this was seen, and need not");
 	else if (refusal->cause == REFUSAL_PERMISSION && !known)
 		judge_permission(findings, look);
 	/* An empty conversation is found only by who let it in. */
 	else if (look->agent->backend == BACKEND_BEDROCK &&
 	    refusal->http == 400 && refusal->cause == REFUSAL_OTHER && !known)
-		add(findings, FINDING_OK, look, accepted, "");
+		accept(findings, look, accepted);
 	else
 		judge_rest(findings, look);
 }
@@ -207,7 +284,7 @@ void diagnosis_of_look(
 	if (agent->backend == BACKEND_HTTP)
 		judge_server(findings, look);
 	else if (look->http < 300)
-		add(findings, FINDING_OK, look, accepted, "");
+		accept(findings, look, accepted);
 	else if (agent->auth == AUTH_BEARER)
 		judge_bearer(findings, look);
 	else
@@ -234,41 +311,48 @@ static enum refusal_cause cut_cause(struct slice *said)
 }
 
 /* It was reached, and did not do its work. */
-static bool own_fault(enum status error)
+static bool own_fault(const struct diagnosis_look *look)
 {
-	return error == STATUS_AGENT_FAILED || error == STATUS_UPSTREAM_EMPTY ||
-	    error == STATUS_UPSTREAM_TIMEOUT;
+	return look->limit != NULL || look->error == STATUS_AGENT_FAILED ||
+	    look->error == STATUS_UPSTREAM_EMPTY;
+}
+
+static void judge_fault(
+    struct findings *findings, const struct diagnosis_look *look)
+{
+	struct buf todo;
+
+	buf_init(&todo, TEXT_MAX);
+	buf_add_text(&todo, "read the agent's own log");
+	if (look->limit != NULL)
+		buf_addf(&todo, ", or set %s higher", look->limit);
+	finding_add(findings, FINDING_FAILED, look->about,
+	    slice_from(status_row(look->error)->words), buf_slice(&todo));
+	buf_free(&todo);
 }
 
 void diagnosis_of_answer(
     struct findings *findings, const struct diagnosis_look *look)
 {
 	struct slice said = look->said;
-	struct refusal refusal = {.cause = cut_cause(&said)};
-	struct buf what, todo;
+	enum refusal_cause cause = cut_cause(&said);
+	struct buf todo;
 
-	if (refusal.cause == REFUSAL_OTHER &&
-	    (said.len > 0 || !own_fault(look->error))) {
+	if (cause == REFUSAL_OTHER && said.len == 0 && own_fault(look)) {
+		judge_fault(findings, look);
+		return;
+	}
+	if (cause == REFUSAL_OTHER) {
 		judge_transport(findings, look->about, look->error, said);
 		return;
 	}
-	buf_init(&what, TEXT_MAX);
 	buf_init(&todo, TEXT_MAX);
-	buf_add(&what, said);
-	if (refusal.cause == REFUSAL_PERMISSION) {
-		remedy_add_permission(&todo, look->agent);
-	} else if (refusal.cause != REFUSAL_OTHER) {
-		buf_add_text(
-		    &todo, remedy_of_cause(refusal.cause, look->agent));
-	} else {
-		buf_add_text(&what, status_row(look->error)->words);
-		buf_addf(&todo, "read the agent's own log%s",
-		    look->error == STATUS_UPSTREAM_TIMEOUT
-			? ", or set first_byte_timeout higher"
-			: "");
-	}
-	finding_add(findings, FINDING_FAILED, look->about, buf_slice(&what),
-	    buf_slice(&todo));
-	buf_free(&what);
+	if (cause == REFUSAL_PERMISSION ||
+	    (cause == REFUSAL_CALLER && look->bedrock_key))
+		remedy_add_permission(&todo, look->agent, look->bedrock_key);
+	else
+		buf_add_text(&todo, remedy_of_cause(cause, look->agent));
+	finding_add(
+	    findings, FINDING_FAILED, look->about, said, buf_slice(&todo));
 	buf_free(&todo);
 }

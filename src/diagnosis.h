@@ -1,6 +1,6 @@
 /*
- * diagnosis: what a look at an agent's service, or a question to it, means,
- * and what to do.
+ * diagnosis: what an agent's settings, a look at its service or a question to
+ * it mean, and what to do.
  */
 #ifndef DIAGNOSIS_H
 #define DIAGNOSIS_H
@@ -25,13 +25,23 @@ struct diagnosis_look {
 	int64_t date_s;                /* the service's time; -1: not said */
 	int64_t now_s;
 	struct slice said; /* what the log had to say meanwhile */
+	bool bedrock_key;  /* an API key of Bedrock vouches */
+	bool asks;         /* a question follows */
+	const char *limit; /* the key of the time that was up; NULL: none */
 };
+
+/* Where requests go, and what they need to be allowed there: of look, agent
+ * and about count, and of the second bedrock_key. */
+void diagnosis_of_target(
+    struct findings *findings, const struct diagnosis_look *look);
+void diagnosis_of_policy(
+    struct findings *findings, const struct diagnosis_look *look);
 
 void diagnosis_of_look(
     struct findings *findings, const struct diagnosis_look *look);
 
 /* The same of a question to the agent that failed: of look, agent, about,
- * error and said count. */
+ * error, said, bedrock_key and limit count. */
 void diagnosis_of_answer(
     struct findings *findings, const struct diagnosis_look *look);
 

@@ -48,6 +48,8 @@ struct examine {
 	bool done;
 	bool running; /* the loop */
 	bool failed;  /* the agent, by its own words */
+	bool began;
+	uint64_t started_ms, heard_ms; /* of clock_mono_ms */
 	struct examine_result result;
 };
 
@@ -60,11 +62,37 @@ static void stop(struct examine *examine, enum status status)
 		loop_stop(examine->loop);
 }
 
+/* True if an answer may take longer; the same limits as a run has. */
+static bool has_time(struct examine *examine)
+{
+	const struct config_agent *agent = examine->agent;
+	uint64_t now = clock_mono_ms();
+	uint64_t total = examine->started_ms + agent->total_timeout_ms;
+	uint64_t due = examine->began
+	    ? examine->heard_ms + agent->idle_timeout_ms
+	    : examine->started_ms + agent->first_byte_timeout_ms;
+	const char *limit =
+	    examine->began ? "idle_timeout" : "first_byte_timeout";
+
+	if (total <= due) {
+		limit = "total_timeout";
+		due = total;
+	}
+	if (due > now)
+		loop_timer_start(examine->timer, due - now);
+	else
+		examine->result.limit = limit;
+	return due > now;
+}
+
 /* Nothing more of it is to come. */
 static void on_timer(void *ctx)
 {
 	struct examine *examine = ctx;
 
+	/* In one turn of the loop the end may have come before it. */
+	if (examine->done || (examine->upstream != NULL && has_time(examine)))
+		return;
 	if (examine->transfer != NULL)
 		http_cancel(examine->transfer);
 	examine->transfer = NULL;
@@ -119,7 +147,8 @@ static void begin(struct examine *examine, const struct config_agent *agent,
 {
 	refusal_free(&examine->result.refusal);
 	examine->agent = agent;
-	examine->done = examine->failed = false;
+	examine->done = examine->failed = examine->began = false;
+	examine->started_ms = clock_mono_ms();
 	examine->result = (struct examine_result){.date_s = -1};
 	loop_timer_start(examine->timer, timeout_ms);
 }
@@ -241,8 +270,12 @@ const struct examine_result *examine_look(
 
 static void on_began(void *ctx, bool whole)
 {
-	(void)ctx;
+	struct examine *examine = ctx;
+
 	(void)whole;
+	examine->began = true;
+	examine->heard_ms = clock_mono_ms();
+	loop_timer_start(examine->timer, 0); /* a shorter limit may count now */
 }
 
 static bool on_full(void *ctx)
@@ -253,13 +286,14 @@ static bool on_full(void *ctx)
 
 static void on_alive(void *ctx)
 {
-	(void)ctx;
+	struct examine *examine = ctx;
+
+	examine->heard_ms = clock_mono_ms();
 }
 
 static enum status on_event(void *ctx, const struct decode_event *event)
 {
 	struct examine *examine = ctx;
-
 	struct buf data;
 
 	examine->result.events += event->has_data;
@@ -312,7 +346,7 @@ const struct examine_result *examine_ask(
 	};
 	enum status status;
 
-	begin(examine, agent, agent->first_byte_timeout_ms);
+	begin(examine, agent, 0);
 	session_choose(session_id, (struct slice){0});
 	digest_random_token(request_id, REQUEST_ID_LEN);
 	status = upstream_start(examine->upstreams, &request, &callbacks,

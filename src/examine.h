@@ -26,6 +26,7 @@ struct examine_result {
 	int64_t date_s; /* the service's time; -1: not said */
 	struct refusal refusal;
 	unsigned long events; /* of the agent */
+	const char *limit;    /* the agent's key whose time was up, or NULL */
 };
 
 /* NULL if memory is out.  config is borrowed. */
@@ -38,7 +39,8 @@ void examine_free(struct examine *examine); /* NULL is fine */
 const struct examine_result *examine_look(
     struct examine *examine, const struct config_agent *agent);
 
-/* A short question, answered by the agent or the model. */
+/* A short question, answered by the agent or the model within the limits that
+ * a run has. */
 const struct examine_result *examine_ask(
     struct examine *examine, const struct config_agent *agent);
 

@@ -153,3 +153,22 @@ void machine_check(struct findings *findings, const struct config *config)
 		check_conversations(findings, config);
 	check_trust(findings, config);
 }
+
+void machine_check_secret(
+    struct findings *findings, const char *about, const char *path)
+{
+	struct buf what, todo;
+	struct stat st;
+
+	if (stat(path, &st) != 0 || (st.st_mode & S_IROTH) == 0)
+		return;
+	buf_init(&what, TEXT_MAX);
+	buf_init(&todo, TEXT_MAX);
+	buf_addf(&what, "%s: others may read it", path);
+	buf_addf(&todo,
+	    "chmod 600 %s, or 640 with a group that agentcgi runs in", path);
+	finding_add(findings, FINDING_WARNING, about, buf_slice(&what),
+	    buf_slice(&todo));
+	buf_free(&what);
+	buf_free(&todo);
+}

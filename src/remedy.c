@@ -162,7 +162,8 @@ const char *remedy_of_refusal(
 	return todo;
 }
 
-void remedy_add_permission(struct buf *out, const struct config_agent *agent)
+void remedy_add_permission(
+    struct buf *out, const struct config_agent *agent, bool bedrock_key)
 {
 	static const char *const others[] = {
 	    [AUTH_BEARER] = "the caller's token may not",
@@ -170,14 +171,16 @@ void remedy_add_permission(struct buf *out, const struct config_agent *agent)
 	    [AUTH_NONE] = "it wants to know who asks: set auth",
 	};
 
-	if (agent->auth != AUTH_SIGV4) {
+	if (bedrock_key)
+		buf_add_text(out,
+		    "attach the policy above to " REMEDY_OWNER_OF_BEDROCK_KEY);
+	else if (agent->auth != AUTH_SIGV4)
 		buf_add_text(out, others[agent->auth]);
-		return;
-	}
-	buf_addf(out,
-	    "the smallest policy to attach to whoever the keys belong to%s:\n",
-	    agent->backend == BACKEND_HTTP
-		? " (name the one resource in place of *)"
-		: "");
-	policy_add(out, agent);
+	else if (policy_knows(agent))
+		buf_add_text(out,
+		    "attach the policy above to whoever the keys belong to");
+	else
+		buf_addf(out,
+		    "allow the keys whatever action %s wants for this address",
+		    agent->service);
 }

@@ -27,7 +27,12 @@ const char *remedy_of_cause(
 /* Whether the words of a refusal tell more than its cause. */
 bool remedy_in_words(const struct refusal *refusal);
 
-/* Append what to do where a permission is missing: mostly a policy. */
-void remedy_add_permission(struct buf *out, const struct config_agent *agent);
+#define REMEDY_OWNER_OF_BEDROCK_KEY \
+	"the IAM user or role that the Bedrock key belongs to"
+
+/* Append what to do where a permission is missing: mostly to attach the
+ * policy that was told before.  bedrock_key: an API key of Bedrock vouches. */
+void remedy_add_permission(
+    struct buf *out, const struct config_agent *agent, bool bedrock_key);
 
 #endif

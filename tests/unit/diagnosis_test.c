@@ -51,7 +51,7 @@ static char arn[] =
 static char qualifier[] = "prod", url[] = "https://x.example/";
 static char model[] = "openai.gpt-oss-120b-1:0";
 static char agentcore[] = "bedrock-agentcore", bedrock[] = "bedrock";
-static char lambda[] = "lambda", region[] = "us-west-2";
+static char lambda[] = "lambda", storage[] = "s3", region[] = "us-west-2";
 
 static struct config_agent agent_of(enum config_backend backend, char *service)
 {
@@ -72,13 +72,15 @@ static struct config_agent runtime(void)
 /* ---- a look ---- */
 
 static struct refusal refusal;
+static bool bedrock_key; /* of the next look */
 
 static struct diagnosis_look look_at(const struct config_agent *agent)
 {
 	return (struct diagnosis_look){.agent = agent,
 	    .about = "agent x: service",
 	    .date_s = -1,
-	    .now_s = NOW_S};
+	    .now_s = NOW_S,
+	    .bedrock_key = bedrock_key};
 }
 
 /* An answer; its refusal is read as examine does. */
@@ -175,9 +177,13 @@ TEST(no_connection)
 	}
 }
 
-#define GOOD                                                        \
+#define ACCEPTED                                                    \
 	"ok|agent x: service|the service answers, and accepts the " \
-	"signature|\n"
+	"signature|"
+/* Of a model; that of a runtime tells less. */
+#define GOOD      ACCEPTED "\n"
+#define MORE      "--invoke tells whether the keys may InvokeAgentRuntime"
+#define KEYS_GOOD ACCEPTED MORE "\n"
 
 TEST(a_success)
 {
@@ -189,6 +195,9 @@ TEST(a_success)
 
 		/* Then there is no refusal. */
 		look.http = i == 0 ? 200 : 299;
+		diagnosis_of_look(&findings, &look);
+		check_told(i == 0 ? SLICE(KEYS_GOOD) : SLICE(GOOD));
+		look.asks = true;
 		diagnosis_of_look(&findings, &look);
 		check_told(SLICE(GOOD));
 	}
@@ -205,7 +214,7 @@ static void check_clock(int64_t date_s, const char *wanted)
 	look.http = 200;
 	look.date_s = date_s;
 	diagnosis_of_look(&findings, &look);
-	(void)snprintf(all, sizeof all, "%s%s", wanted, GOOD);
+	(void)snprintf(all, sizeof all, "%s%s", wanted, KEYS_GOOD);
 	check_told(slice_from(all));
 }
 
@@ -230,24 +239,9 @@ TEST(the_clock)
 
 /* ---- refusals of a runtime ---- */
 
-/* what, and what to do: then the policy, which has a test of its own. */
-static void check_policy(const struct config_agent *agent, const char *level,
-    const char *what, const char *before)
-{
-	char wanted[2000];
-	struct buf policy;
-
-	buf_init(&policy, 1000);
-	policy_add(&policy, agent);
-	CHECK(policy.len > 0);
-	(void)snprintf(wanted, sizeof wanted, "%s|agent x: service|%s|%s%.*s\n",
-	    level, what, before, SLICE_ARG(buf_slice(&policy)));
-	check_told(slice_from(wanted));
-	buf_free(&policy);
-}
-
-#define ATTACH "the smallest policy to attach to whoever the keys belong to"
-#define LACK   "403: the keys lack a permission"
+#define ATTACH "attach the policy above to whoever the keys belong to"
+#define OWNER  "the IAM user or role that the Bedrock key belongs to"
+#define LACK   "failed|agent x: service|403: the keys lack a permission|"
 
 TEST(keys_without_a_permission)
 {
@@ -256,36 +250,39 @@ TEST(keys_without_a_permission)
 	answer(&agent, 403, "AccessDeniedException",
 	    "{\"message\":\"User: x is not authorized to perform: "
 	    "bedrock-agentcore:InvokeAgentRuntime\"}");
-	check_policy(&agent, "failed", LACK, ATTACH ":\n");
+	check_told(SLICE(LACK ATTACH "\n"));
 	answer(&agent, 403, "AccessDeniedException",
 	    "{\"message\":\"StopRuntimeSession, InvokeAgentRuntime\"}");
-	check_policy(&agent, "failed", LACK, ATTACH ":\n");
+	check_told(SLICE(LACK ATTACH "\n"));
 	answer(&agent, 403, "", "");
-	check_policy(&agent, "failed", LACK, ATTACH ":\n");
+	check_told(SLICE(LACK ATTACH "\n"));
 }
 
 #define MAY_NOT_STOP                                            \
 	"{\"message\":\"User: x is not authorized to perform: " \
-	"bedrock-agentcore:StopRuntimeSession on resource: y\"}"
+	"bedrock-agentcore:StopRuntimeSession on resource: y"
+#define NO_STOP                                                     \
+	"ok|agent x: service|the service knows the keys; they may " \
+	"not StopRuntimeSession, by which this was seen, and need not|"
 
 /* Whether they may invoke is not known then. */
 TEST(the_permission_that_only_the_look_needs)
 {
 	struct config_agent agent = runtime();
 
-	answer(&agent, 403, "AccessDeniedException", MAY_NOT_STOP);
-	check_policy(&agent, "ok",
-	    "the service knows the keys; they may not StopRuntimeSession, by "
-	    "which this was seen, and need not",
-	    "if --invoke fails with 403, " ATTACH ":\n");
+	answer(&agent, 403, "AccessDeniedException", MAY_NOT_STOP "\"}");
+	check_told(SLICE(NO_STOP MORE "\n"));
+	answer(&agent, 403, "AccessDeniedException",
+	    MAY_NOT_STOP " with an explicit deny in a policy\"}");
+	check_told(SLICE(NO_STOP MORE "\n"));
 	/* No other service knows it. */
 	agent = agent_of(BACKEND_BEDROCK, bedrock);
-	answer(&agent, 403, "AccessDeniedException", MAY_NOT_STOP);
-	check_policy(&agent, "failed", LACK, ATTACH ":\n");
-	agent.auth = AUTH_API_KEY;
-	answer(&agent, 403, "AccessDeniedException", MAY_NOT_STOP);
-	check_told(SLICE("failed|agent x: service|" LACK
-			 "|look at whom the key in api_key_file belongs to\n"));
+	answer(&agent, 403, "AccessDeniedException", MAY_NOT_STOP "\"}");
+	check_told(SLICE(LACK ATTACH "\n"));
+	bedrock_key = true;
+	answer(&agent, 403, "AccessDeniedException", MAY_NOT_STOP "\"}");
+	bedrock_key = false;
+	check_told(SLICE(LACK "attach the policy above to " OWNER "\n"));
 }
 
 #define NO_AGENT                                                       \
@@ -312,8 +309,8 @@ TEST(what_is_not_found)
 	check_missing("", SLICE(NO_AGENT));
 	check_missing("No endpoint or agent found", SLICE(NO_AGENT));
 	/* It was a session that nobody has. */
-	check_missing("Session not found", SLICE(GOOD));
-	check_missing("No such session", SLICE(GOOD));
+	check_missing("Session not found", SLICE(KEYS_GOOD));
+	check_missing("No such session", SLICE(KEYS_GOOD));
 	/* An agent may have any name. */
 	check_missing("No agent arn:aws:bedrock-agentcore:us-west-2:"
 		      "123456789012:runtime/sessions-0123456789 found",
@@ -492,6 +489,7 @@ static void ask(const struct config_agent *agent, enum refusal_cause cause)
 }
 
 #define ANSWERED "request=a upstream answered 403 Name"
+#define DENIED   "failed|agent x: service|" ANSWERED "|"
 
 /* What the log says is told once, not twice. */
 TEST(a_question_that_is_refused)
@@ -533,11 +531,20 @@ TEST(a_question_that_is_not_allowed)
 	struct config_agent agent = runtime();
 
 	ask(&agent, REFUSAL_PERMISSION);
-	check_policy(&agent, "failed", ANSWERED, ATTACH ":\n");
+	check_told(SLICE(DENIED ATTACH "\n"));
 	agent = agent_of(BACKEND_HTTP, lambda);
 	ask(&agent, REFUSAL_PERMISSION);
-	check_policy(&agent, "failed", ANSWERED,
-	    ATTACH " (name the one resource in place of *):\n");
+	check_told(SLICE(DENIED ATTACH "\n"));
+	agent.service = storage;
+	ask(&agent, REFUSAL_PERMISSION);
+	check_told(SLICE(DENIED "allow the keys whatever action s3 wants for "
+				"this address\n"));
+	bedrock_key = true;
+	agent = agent_of(BACKEND_BEDROCK, bedrock);
+	ask(&agent, REFUSAL_CALLER);
+	bedrock_key = false;
+	check_told(SLICE(DENIED "attach the policy above to " OWNER "\n"));
+	agent = runtime();
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
 		char wanted[200];
 
@@ -547,6 +554,98 @@ TEST(a_question_that_is_not_allowed)
 		    "failed|agent x: service|" ANSWERED "|%s\n", rows[i].todo);
 		check_told(slice_from(wanted));
 	}
+}
+
+TEST(an_agent_that_was_reached)
+{
+	static const struct {
+		enum status error;
+		const char *limit;
+	} rows[] = {
+	    {STATUS_AGENT_FAILED, NULL},
+	    {STATUS_UPSTREAM_EMPTY, NULL},
+	    {STATUS_UPSTREAM_TIMEOUT, "idle_timeout"},
+	};
+	struct config_agent agent = runtime();
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct diagnosis_look look = look_at(&agent);
+
+		look.error = rows[i].error;
+		look.limit = rows[i].limit;
+		diagnosis_of_answer(&findings, &look);
+		CHECK(slice_starts(slice_from(told),
+		    SLICE("failed|agent x: service|The agent ")));
+		CHECK(strstr(told, "|read the agent's own log") != NULL);
+		CHECK((strstr(told, ", or set idle_timeout higher\n") !=
+			  NULL) == (rows[i].limit != NULL));
+		forget();
+	}
+}
+
+/* ---- the settings ---- */
+
+TEST(the_target)
+{
+	struct config_agent agent = agent_of(BACKEND_HTTP, lambda);
+	struct diagnosis_look look = look_at(&agent);
+	char with_secret[] = "https://x.example/y?code=1";
+	char none[] = "", china[] = "cn-north-1";
+
+	agent.arn = none;
+	agent.url = with_secret;
+	diagnosis_of_target(&findings, &look);
+	check_told(SLICE("ok|agent x: service|HTTP in us-west-2 at "
+			 "https://x.example/y|\n"));
+	agent = runtime();
+	agent.endpoint = url;
+	agent.region = china;
+	diagnosis_of_target(&findings, &look);
+	check_told(
+	    SLICE("failed|agent x: service|AgentCore in cn-north-1 at "
+		  "https://x.example/, but a region of partition aws-cn is "
+		  "not that of the ARN|copy the ARN once more from where the "
+		  "runtime is\n"));
+}
+
+/* what, and then the policy, which has a test of its own. */
+static void check_policy(const struct config_agent *agent, const char *what)
+{
+	struct diagnosis_look look = look_at(agent);
+	char wanted[2000];
+	struct buf policy;
+
+	diagnosis_of_policy(&findings, &look);
+	buf_init(&policy, 1000);
+	policy_add(&policy, agent, bedrock_key);
+	CHECK(policy.len > 0);
+	(void)snprintf(wanted, sizeof wanted,
+	    "ok|agent x: service|the smallest policy that %s:\n%.*s|\n", what,
+	    SLICE_ARG(buf_slice(&policy)));
+	check_told(slice_from(wanted));
+	buf_free(&policy);
+}
+
+TEST(the_policy)
+{
+	struct config_agent agent = runtime();
+	struct diagnosis_look look = look_at(&agent);
+
+	check_policy(&agent, "its keys need");
+	agent.auth = AUTH_BEARER;
+	diagnosis_of_policy(&findings, &look);
+	agent = agent_of(BACKEND_HTTP, storage);
+	diagnosis_of_policy(&findings, &look);
+	CHECK(tellings == 0);
+	agent = agent_of(BACKEND_HTTP, lambda);
+	check_policy(
+	    &agent, "its keys need (name the one resource in place of *)");
+	bedrock_key = true;
+	agent = agent_of(BACKEND_BEDROCK, bedrock);
+	check_policy(&agent, OWNER " needs");
+	agent.auth = AUTH_API_KEY;
+	check_policy(&agent, OWNER " needs");
+	bedrock_key = false;
 }
 
 /* ---- without memory ---- */
@@ -574,7 +673,7 @@ TEST(no_memory)
 		CHECK(strstr(told, "\nfailed|agent x: service|") != NULL);
 		forget();
 	}
-	CHECK(n > 3);
+	CHECK(n > 2);
 	refusal_free(&refusal);
 }
 

@@ -31,15 +31,21 @@ async function listening(server) {
 
 const web = http.createServer((req, res) => {
 	const text = req.method === "POST" ? "data: \"yes\"\n\n" : "";
-	res.writeHead(/(\d+)$/.exec(req.url)?.[1] ?? 200, { "content-type": "text/event-stream" });
+	const [, of, status] = /(post)?(\d+)$/.exec(req.url) ?? [];
+	res.writeHead(status && (!of || text) ? status : 200, { "content-type": "text/event-stream" });
 	web.asked.push(`${req.method} ${req.headers.authorization ?? "-"} ${req.headers["x-api-key"] ?? "-"}`);
 	res.end(text);
 });
 web.asked = [];
 const silent = net.createServer(() => {});
+const deniedModel = http.createServer((req, res) => {
+	res.writeHead(403, { "content-type": "application/json", "x-amzn-errortype": "AccessDeniedException" });
+	res.end('{"message":"no identity-based policy allows it"}');
+});
 const urls = { web: `http://127.0.0.1:${await listening(web)}`,
 	silent: `http://127.0.0.1:${await listening(silent)}`,
 	nobody: `http://127.0.0.1:${await freePort()}` };
+deniedModel.url = `http://127.0.0.1:${await listening(deniedModel)}`;
 
 const certificate = await makeCertificate();
 const wrongName = await makeCertificate("DNS:elsewhere.example");
@@ -208,14 +214,32 @@ const denied = (action) => `User: arn:aws:iam::${ACCOUNT}:user/x is not authoriz
 	+ `bedrock-agentcore:${action} on resource: ${ARN} because no identity-based policy allows it`;
 const invocations = async () => (await upstream.stats()).streams.length;
 
-function assertPolicy(todo, actions, resources) {
-	const policy = JSON.parse(todo.slice(todo.indexOf("\n") + 1));
-	assert.deepEqual(policy, { Version: "2012-10-17",
-		Statement: [{ Effect: "Allow", Action: actions, Resource: resources }] });
+const POLICY = "agent default: policy";
+const ATTACH = "attach the policy above to whoever the keys belong to";
+const MAY_INVOKE = "--invoke tells whether the keys may InvokeAgentRuntime";
+const OWNER = "the IAM user or role that the Bedrock key belongs to";
+
+// What is told once, behind the target: [actions, resources] of each statement.
+function assertPolicy(found, statements, before = "the smallest policy that its keys need:") {
+	const at = found.findIndex((f) => f.about === POLICY);
+	assert.equal(found[at - 1].about, "agent default: target");
+	assert.equal(found.filter((f) => /Version/.test(f.what + f.todo)).length, 1);
+	const [first, policy] = found[at].what.split("\n");
+	assert.equal(first, before);
+	assert.deepEqual([found[at].level, found[at].todo], ["ok", ""]);
+	assert.deepEqual(JSON.parse(policy), { Version: "2012-10-17",
+		Statement: statements.map(([actions, resources]) =>
+			({ Effect: "Allow", Action: actions, Resource: resources })) });
 }
 
-const assertInvokePolicy = (todo) => assertPolicy(todo,
-	["bedrock-agentcore:InvokeAgentRuntime"], [ARN, `${ARN}/runtime-endpoint/DEFAULT`]);
+const assertInvokePolicy = (found, qualifier = "DEFAULT") => assertPolicy(found,
+	[[["bedrock-agentcore:InvokeAgentRuntime"], [ARN, `${ARN}/runtime-endpoint/${qualifier}`]]]);
+const CONVERSE = ["bedrock:InvokeModelWithResponseStream"];
+const OF_MODEL = [CONVERSE, [`arn:aws:bedrock:us-west-2::foundation-model/${MODEL}`]];
+const BEARER = [["bedrock:CallWithBearerToken"], ["*"]];
+
+const model = (more) => ({ default: { backend: "bedrock", model: MODEL, region: "us-west-2",
+	endpoint: bedrock.url, ...more } });
 
 /* all is well */
 
@@ -228,7 +252,9 @@ cases("well", [
 		[KEYS, "keys of the environment"],
 		[SERVICE, ACCEPTED],
 	],
-	async after() {
+	async after(found) {
+		assertInvokePolicy(found);
+		assert.equal(found.at(-1).todo, MAY_INVOKE);
 		assert.equal(await invocations(), 0);
 		assert.equal((await upstream.stats()).stops, 2); // text, JSON
 	} },
@@ -250,7 +276,12 @@ cases("well", [
 	{ name: "StopRuntimeSession is not allowed, and need not be", bad: [],
 		set: refusesStop(403, "AccessDeniedException", denied("StopRuntimeSession")),
 		ok: [[SERVICE, /^the service knows the keys; .*StopRuntimeSession/]],
-		after: (found) => assertInvokePolicy(found.at(-1).todo) },
+		after: (found) => assert.equal(found.at(-1).todo, MAY_INVOKE) },
+	{ name: "StopRuntimeSession is denied, which does no harm", bad: [],
+		set: refusesStop(403, "AccessDeniedException", `User: x is not authorized to perform: `
+			+ `bedrock-agentcore:StopRuntimeSession on resource: ${ARN} with an explicit deny in an identity-based policy`),
+		ok: [[SERVICE, /^the service knows the keys; .*StopRuntimeSession/]],
+		after: (found) => assert.equal(found.at(-1).todo, MAY_INVOKE) },
 	{ name: "a model", bad: [],
 		agents: { default: { backend: "bedrock", model: MODEL, region: "us-west-2", endpoint: bedrock.url } },
 		ok: [["agent default: target", `Bedrock in us-west-2 at ${bedrock.url}`],
@@ -259,7 +290,14 @@ cases("well", [
 	{ name: "a model with its own key", bad: [], files: { key: API_KEY },
 		agents: { default: { backend: "bedrock", model: MODEL, region: "us-west-2",
 			endpoint: bedrock.url, auth: "api_key", api_key_file: "@dir@/key" } },
-		ok: [[KEYS, /^the key in \/.*\/key$/], [SERVICE, ACCEPTED]] },
+		ok: [[KEYS, /^the key in \/.*\/key$/], [SERVICE, ACCEPTED]],
+		after: (found) => assertPolicy(found, [OF_MODEL, BEARER], `the smallest policy that ${OWNER} needs:`) },
+	{ name: "a model with a guardrail", bad: [],
+		agents: { default: { backend: "bedrock", model: MODEL, region: "us-west-2",
+			endpoint: bedrock.url, guardrail: "gr1" } },
+		ok: [[SERVICE, ACCEPTED]],
+		after: (found) => assertPolicy(found, [OF_MODEL,
+			[["bedrock:ApplyGuardrail"], ["arn:aws:bedrock:us-west-2:*:guardrail/gr1"]]]) },
 	{ name: "a URL, of which only OPTIONS is asked, without keys", bad: [], files: { key: API_KEY },
 		set: () => web.asked.splice(0),
 		agents: { default: { backend: "http", url: `${urls.web}/x?code=zebrawords`, auth: "api_key",
@@ -273,7 +311,13 @@ cases("well", [
 	{ name: "TLS, by ca_file", agents: { default: { endpoint: tls.url } }, bad: [],
 		ok: [[SERVICE, ACCEPTED]] },
 	{ name: "--invoke: exactly one invocation", ...INVOKE, bad: [], ok: [[ANSWER, "it has answered"]],
-		after: async () => assert.equal(await invocations(), 1) },
+		after: async (found) => {
+			assert.equal(found.find((f) => f.about === SERVICE).todo, "");
+			assert.equal(await invocations(), 1);
+		} },
+	{ name: "--invoke: an agent that takes longer than its first byte may", ...INVOKE, bad: [],
+		agents: { default: { first_byte_timeout: "2s" } },
+		set: () => upstream.set({ directive: "[[sse n=4 t=1000]]" }), ok: [[ANSWER, "it has answered"]] },
 	{ name: "--invoke: a model, and a URL", ...INVOKE, bad: [],
 		agents: { default: { backend: "bedrock", model: MODEL, region: "us-west-2", endpoint: bedrock.url },
 			url: { backend: "http", url: urls.web, auth: "none" } },
@@ -396,6 +440,30 @@ test("keys: of one agent none, of the next one good", async () => {
 	assert.equal(found.at(-1).what, ACCEPTED);
 });
 
+test("keys: of two agents the same that fail", async () => {
+	const place = await prepare({ agents: { default: {}, two: {}, three: { profile: "none" } }, env: NO_KEYS });
+	const { found } = await checked([], place);
+	const [first, second, third, ...more] = found.filter((f) => f.level === "failed");
+	assert.match(first.what, /^no AWS credentials: /);
+	assert.deepEqual([second.about, second.what],
+		["agent two: keys", "the same as of agent default, above"]);
+	assert.match(third.what, /profile none is in neither/);
+	assert.deepEqual(more, []);
+});
+
+test("keys: an api_key_file that others may read", async () => {
+	const place = await prepare({ files: { key: API_KEY }, agents: model({ auth: "api_key",
+		api_key_file: "@dir@/key" }) });
+	const key = path.join(place.dir, "key");
+	const bad = async (mode) => {
+		fs.chmodSync(key, mode);
+		return (await checked([], place)).found.filter((f) => f.level !== "ok");
+	};
+	assert.deepEqual(await bad(0o640), []);
+	assert.deepEqual(await bad(0o604), [{ level: "warning", about: KEYS, what: `${key}: others may read it`,
+		todo: `chmod 600 ${key}, or 640 with a group that agentcgi runs in` }]);
+});
+
 /* the clock */
 
 const NTP = "let NTP set it: signatures are good for 5 minutes";
@@ -467,8 +535,6 @@ test("way: a server that never answers", async () => {
 
 const says = (set, what, todo, more) => ({ set, bad: [["failed", SERVICE, what, todo]], ...more });
 const NOT_THERE = "look at the ARN, the qualifier and the region";
-const model = (more) => ({ default: { backend: "bedrock", model: MODEL, region: "us-west-2",
-	endpoint: bedrock.url, ...more } });
 
 cases("service", [
 	{ name: "an ARN that is unknown", agents: { default: { arn: STRANGER } },
@@ -484,8 +550,7 @@ cases("service", [
 	bad: [["failed", "agent default: target", /, but a region of partition aws is not that of the ARN$/,
 		/^copy the ARN once more/]] },
 	{ name: "a permission is missing", set: refusesStop(403, "AccessDeniedException", denied("InvokeAgentRuntime")),
-		bad: [["failed", SERVICE, "403: the keys lack a permission", /^the smallest policy to attach to whoever/]],
-		after: (found) => assertInvokePolicy(found.at(-1).todo) },
+		bad: [["failed", SERVICE, "403: the keys lack a permission", ATTACH]], after: (found) => assertInvokePolicy(found) },
 	{ name: "an explicit deny", ...says(refusesStop(403, "AccessDeniedException",
 		"not authorized with an explicit deny in a service control policy"),
 	"403 AccessDeniedException", /^a policy denies it/) },
@@ -519,12 +584,20 @@ const answers = (set, what, todo, more) => ({ ...INVOKE, set, ok: [[SERVICE, ACC
 
 cases("--invoke", [
 	{ name: "a permission is missing", ...answers(refusesInvoke(403, "AccessDeniedException", denied("InvokeAgentRuntime")),
-		"403 AccessDeniedException", /^the smallest policy to attach to whoever the keys belong to:\n/),
-	after: (found) => assertInvokePolicy(found.at(-1).todo) },
+		"403 AccessDeniedException", ATTACH), after: (found) => assertInvokePolicy(found) },
 	{ name: "another endpoint's permission", agents: { default: { qualifier: "PROD" } },
 		...answers(refusesInvoke(403, "AccessDeniedException", "no"), /403/, /./),
-		after: (found) => assertPolicy(found.at(-1).todo, ["bedrock-agentcore:InvokeAgentRuntime"],
-			[ARN, `${ARN}/runtime-endpoint/PROD`]) },
+		after: (found) => assertInvokePolicy(found, "PROD") },
+	{ name: "a permission of a Bedrock key's owner is missing", ...INVOKE,
+		env: { AWS_BEARER_TOKEN_BEDROCK: API_KEY }, agents: { default: { backend: "bedrock", model: MODEL,
+			region: "us-west-2", endpoint: deniedModel.url } },
+		bad: [["failed", SERVICE, "403: the keys lack a permission", `attach the policy above to ${OWNER}`],
+			["failed", ANSWER, "403 AccessDeniedException", `attach the policy above to ${OWNER}`]] },
+	{ name: "a URL of a service whose actions are unknown", ...INVOKE,
+		agents: { default: { backend: "http", url: `${urls.web}/post403`, auth: "sigv4", service: "s3",
+			region: "us-west-2" } },
+		bad: [["failed", ANSWER, /^403/, "allow the keys whatever action s3 wants for this address"]],
+		after: (found) => assert.ok(!found.some((f) => f.about === POLICY)) },
 	{ name: "signed, where a token is wanted", ...answers(refusesInvoke(403, "AccessDeniedException", MISMATCH),
 		"403 AccessDeniedException", /^the runtime takes a bearer token \(JWT\), no signature: set auth = bearer/) },
 	{ name: "MMDSv2", ...answers(refusesInvoke(400, "ValidationException", "This runtime is not MMDSv2-enabled"),
@@ -542,6 +615,12 @@ cases("--invoke", [
 	{ name: "an agent that takes too long", agents: { default: { first_byte_timeout: "500ms" } },
 		...answers(() => upstream.set({ directive: "[[never]]" }), "The agent did not answer in time.",
 			"read the agent's own log, or set first_byte_timeout higher") },
+	{ name: "an agent that falls silent", agents: { default: { idle_timeout: "500ms" } },
+		...answers(() => upstream.set({ directive: "[[sse n=2 t=3000]]" }), "The agent did not answer in time.",
+			"read the agent's own log, or set idle_timeout higher") },
+	{ name: "an agent that never ends", agents: { default: { total_timeout: "1500ms" } },
+		...answers(() => upstream.set({ directive: "[[sse n=90 t=100]]" }), /./,
+			"read the agent's own log, or set total_timeout higher") },
 	{ name: "an agent of callers' tokens is not asked", ...INVOKE, agents: { default: { auth: "bearer" } },
 		set: refusesStop(401, "UnauthorizedException"),
 		bad: [["warning", ANSWER, "not asked: it takes a caller's token", ""]] },
@@ -556,26 +635,22 @@ test("--invoke --json is the same", async () => {
 });
 
 test("the policies of models", async () => {
-	const deniedModel = http.createServer((req, res) => {
-		res.writeHead(403, { "content-type": "application/json", "x-amzn-errortype": "AccessDeniedException" });
-		res.end('{"message":"no identity-based policy allows it"}');
-	});
-	const endpoint = `http://127.0.0.1:${await listening(deniedModel)}`;
 	for (const [id, region, resources] of [
-		[MODEL, "us-west-2", [`arn:aws:bedrock:*::foundation-model/${MODEL}`]],
+		[MODEL, "us-west-2", OF_MODEL[1]],
 		["us.amazon.nova-lite-v1:0", "us-west-2", [
 			"arn:aws:bedrock:us-west-2:*:inference-profile/us.amazon.nova-lite-v1:0",
 			"arn:aws:bedrock:*::foundation-model/amazon.nova-lite-v1:0"]],
-		["amazon.titan", "us-gov-west-1", ["arn:aws-us-gov:bedrock:*::foundation-model/amazon.titan"]],
-		[`arn:aws:bedrock:us-west-2:${ACCOUNT}:inference-profile/x`, "us-west-2",
-			[`arn:aws:bedrock:us-west-2:${ACCOUNT}:inference-profile/x`]],
+		["amazon.titan", "us-gov-west-1", ["arn:aws-us-gov:bedrock:us-gov-west-1::foundation-model/amazon.titan"]],
+		[`arn:aws:bedrock:us-west-2:${ACCOUNT}:inference-profile/us.a.b`, "us-west-2",
+			[`arn:aws:bedrock:us-west-2:${ACCOUNT}:inference-profile/us.a.b`,
+				"arn:aws:bedrock:*::foundation-model/a.b"]],
 	]) {
-		const place = await prepare({ agents: model({ model: id, region, endpoint }) });
+		const place = await prepare({ agents: model({ model: id, region, endpoint: deniedModel.url }) });
 		const { found } = await checked([], place);
 		assert.equal(found.at(-1).what, "403: the keys lack a permission");
-		assertPolicy(found.at(-1).todo, ["bedrock:InvokeModelWithResponseStream"], resources);
+		assert.equal(found.at(-1).todo, ATTACH);
+		assertPolicy(found, [[CONVERSE, resources]]);
 	}
-	deniedModel.close();
 });
 
 /* the state directory */
@@ -669,6 +744,6 @@ test("each finding is told as it is made", async () => {
 });
 
 await run(async () => {
-	await Promise.all([keys, upstream, bedrock, tls, tlsWrongName].map((s) => s.close()));
+	await Promise.all([keys, upstream, bedrock, tls, tlsWrongName, deniedModel].map((s) => s.close()));
 	await stopAll();
 });
