@@ -1,5 +1,6 @@
 #include "env.h"
 
+#include <pwd.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,19 @@
 const char *env_get(const char *name)
 {
 	return getenv(name);
+}
+
+struct slice env_home(
+    const char *(*get)(const char *name), char room[static ENV_HOME_SIZE])
+{
+	struct slice home = slice_from(get("HOME"));
+	struct passwd user, *found = NULL;
+
+	if (home.len == 0 &&
+	    getpwuid_r(geteuid(), &user, room, ENV_HOME_SIZE, &found) == 0 &&
+	    found != NULL)
+		home = slice_from(found->pw_dir);
+	return home;
 }
 
 /* RFC 3875, and what Apache adds. */

@@ -13,6 +13,7 @@
 #include "digest.h"
 #include "env.h"
 #include "http.h"
+#include "limit.h"
 #include "loop.h"
 #include "session.h"
 #include "translate.h"
@@ -62,26 +63,23 @@ static void stop(struct examine *examine, enum status status)
 		loop_stop(examine->loop);
 }
 
-/* True if an answer may take longer; the same limits as a run has. */
+/* True if an answer may take longer. */
 static bool has_time(struct examine *examine)
 {
-	const struct config_agent *agent = examine->agent;
+	static const char *const names[] = {
+	    [LIMIT_FIRST_BYTE] = "first_byte_timeout",
+	    [LIMIT_IDLE] = "idle_timeout",
+	    [LIMIT_TOTAL] = "total_timeout"};
+	struct limit_times times = {
+	    examine->started_ms, examine->heard_ms, examine->began, false};
+	enum limit_kind kind;
 	uint64_t now = clock_mono_ms();
-	uint64_t total = examine->started_ms + agent->total_timeout_ms;
-	uint64_t due = examine->began
-	    ? examine->heard_ms + agent->idle_timeout_ms
-	    : examine->started_ms + agent->first_byte_timeout_ms;
-	const char *limit =
-	    examine->began ? "idle_timeout" : "first_byte_timeout";
+	uint64_t due = limit_next(examine->agent, &times, &kind);
 
-	if (total <= due) {
-		limit = "total_timeout";
-		due = total;
-	}
 	if (due > now)
 		loop_timer_start(examine->timer, due - now);
 	else
-		examine->result.limit = limit;
+		examine->result.limit = names[kind];
 	return due > now;
 }
 

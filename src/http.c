@@ -225,8 +225,6 @@ static void set_method(CURL *easy, const char *method, struct slice body)
 	    easy, CURLOPT_POSTFIELDS, body.len > 0 ? body.ptr : "");
 }
 
-/* libcurl sends a request again when a kept connection is closed without an
- * answer; but the agent may have had it, and acted. */
 #if LIBCURL_VERSION_NUM >= 0x075000
 static int on_sending(void *ctx, char *to, char *from, int port, int my_port)
 {
@@ -239,7 +237,9 @@ static int on_sending(void *ctx, char *to, char *from, int port, int my_port)
 }
 #endif
 
-static void forbid_resending(struct http_transfer *transfer)
+/* libcurl sends a request again when a kept connection is closed without an
+ * answer; but the agent may have had it, and acted. */
+static void set_reuse(struct http_transfer *transfer)
 {
 #if LIBCURL_VERSION_NUM >= 0x075000
 	(void)curl_easy_setopt(
@@ -313,7 +313,7 @@ struct http_transfer *http_start(struct http *http,
 	set_transport(transfer);
 	set_tls(http, transfer->easy);
 	set_request(transfer, request);
-	forbid_resending(transfer);
+	set_reuse(transfer);
 	if (!multi_add(http->multi, transfer->easy))
 		goto fail;
 	return transfer;

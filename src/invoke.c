@@ -15,6 +15,7 @@
 #include "digest.h"
 #include "env.h"
 #include "http.h"
+#include "limit.h"
 #include "log.h"
 #include "loop.h"
 #include "options.h"
@@ -79,22 +80,18 @@ static void end(struct invoke *invoke, enum status status)
 static void on_timer(void *ctx)
 {
 	struct invoke *invoke = ctx;
-	const struct config_agent *agent = invoke->agent;
+	struct limit_times times = {
+	    invoke->started_ms, invoke->heard_ms, invoke->began, false};
+	enum limit_kind kind;
 	uint64_t now = clock_mono_ms();
-	uint64_t total = invoke->started_ms + agent->total_timeout_ms;
-	uint64_t due = invoke->began
-	    ? invoke->heard_ms + agent->idle_timeout_ms
-	    : invoke->started_ms + agent->first_byte_timeout_ms;
-	enum status meaning = STATUS_UPSTREAM_TIMEOUT;
+	uint64_t due = limit_next(invoke->agent, &times, &kind);
 
-	if (total <= due) {
-		meaning = STATUS_TIME_LIMIT;
-		due = total;
-	}
 	if (due > now)
 		loop_timer_start(invoke->timer, due - now);
+	else if (kind == LIMIT_TOTAL)
+		end(invoke, STATUS_TIME_LIMIT);
 	else
-		end(invoke, meaning);
+		end(invoke, STATUS_UPSTREAM_TIMEOUT);
 }
 
 /* ---- the agent ---- */

@@ -8,6 +8,7 @@
 #include "config.h"
 #include "decode.h"
 #include "digest.h"
+#include "limit.h"
 #include "log.h"
 #include "loop.h"
 #include "translate.h"
@@ -96,43 +97,26 @@ static void end_failed(struct run *run, enum status status)
 
 /* ---- time ---- */
 
-/* When the next limit is reached, and what it means. */
-static uint64_t next_limit(const struct run *run, enum status *meaning)
-{
-	const struct config_agent *agent = run->agent;
-	uint64_t total = run->started_ms + agent->total_timeout_ms;
-	uint64_t due = run->began
-	    ? run->heard_ms + agent->idle_timeout_ms
-	    : run->started_ms + agent->first_byte_timeout_ms;
-
-	*meaning = STATUS_UPSTREAM_TIMEOUT;
-	if (run->paused) /* it is the client that is silent */
-		due = total;
-	if (total <= due) {
-		*meaning = STATUS_TIME_LIMIT;
-		due = total;
-	}
-	return due;
-}
-
 /* The timer is not moved at each event: it looks when it fires. */
 static void on_timer(void *ctx)
 {
 	struct run *run = ctx;
-	enum status meaning;
+	struct limit_times times = {
+	    run->started_ms, run->heard_ms, run->began, run->paused};
+	enum limit_kind kind;
 	uint64_t now = loop_now_ms(run->runs->loop);
-	uint64_t due = next_limit(run, &meaning);
+	uint64_t due = limit_next(run->agent, &times, &kind);
 
 	if (due > now) {
 		loop_timer_start(run->timer, due - now);
-		return;
-	}
-	if (meaning == STATUS_TIME_LIMIT && run->began) {
+	} else if (kind != LIMIT_TOTAL) {
+		end_failed(run, STATUS_UPSTREAM_TIMEOUT);
+	} else if (!run->began) {
+		end_failed(run, STATUS_TIME_LIMIT);
+	} else {
 		run->failure = STATUS_TIME_LIMIT;
 		end(run, "limit");
-		return;
 	}
-	end_failed(run, meaning);
 }
 
 /* ---- clients ---- */

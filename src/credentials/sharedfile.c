@@ -2,17 +2,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "../env.h"
 #include "../log.h"
 
 enum {
 	LINE_SIZE = 2 * SHAREDFILE_MAX_VALUE, /* a value and its comment */
-	SECTION_SIZE = 256,                   /* more than any name */
-	USER_SIZE = 4096                      /* glibc suggests 1,024 */
+	SECTION_SIZE = 256                    /* more than any name */
 };
 
 struct reader {
@@ -226,19 +225,6 @@ static enum status read_file(struct place *place, const char *path)
 	return status;
 }
 
-/* CGI servers often clear HOME.  room holds the text of the answer. */
-static struct slice find_home(keys_getenv *getenv, char room[static USER_SIZE])
-{
-	struct slice home = slice_from(getenv("HOME"));
-	struct passwd user, *found = NULL;
-
-	if (home.len == 0 &&
-	    getpwuid_r(geteuid(), &user, room, USER_SIZE, &found) == 0 &&
-	    found != NULL)
-		home = slice_from(found->pw_dir);
-	return home;
-}
-
 bool sharedfile_path(char out[static SHAREDFILE_PATH_SIZE],
     enum sharedfile file, keys_getenv *getenv)
 {
@@ -246,14 +232,14 @@ bool sharedfile_path(char out[static SHAREDFILE_PATH_SIZE],
 	struct slice path = slice_from(
 	    getenv(config ? "AWS_CONFIG_FILE" : "AWS_SHARED_CREDENTIALS_FILE"));
 	struct slice home = {0};
-	char room[USER_SIZE];
+	char room[ENV_HOME_SIZE];
 
 	if (path.len == 0)
 		path = config ? SLICE("~/.aws/config")
 			      : SLICE("~/.aws/credentials");
 	(void)snprintf(out, SHAREDFILE_PATH_SIZE, "%.*s", SLICE_ARG(path));
 	if (slice_starts(path, SLICE("~/"))) {
-		home = find_home(getenv, room);
+		home = env_home(getenv, room);
 		if (home.len == 0)
 			return false;
 		path = slice_skip(path, 1);

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,13 +11,13 @@
 
 #include "../buf.h"
 #include "../digest.h"
+#include "../env.h"
 #include "../json.h"
 #include "../log.h"
 #include "../timestamp.h"
 #include "tokenfile.h"
 
 enum {
-	PASSWD_SIZE = 4096,
 	DATE_SIZE = 32,
 	/* A new token may be longer than the old one was. */
 	WRITTEN_MAX = SSOTOKEN_MAX_FILE + 4 * KEYS_MAX_TOKEN
@@ -35,21 +34,15 @@ enum {
 bool ssotoken_path(char out[static SSOTOKEN_PATH_LEN], keys_getenv *getenv,
     struct slice session)
 {
-	const char *home = getenv("HOME");
-	char name[DIGEST_SHA1_HEX_LEN], block[PASSWD_SIZE];
-	struct passwd entry, *found = NULL;
+	char name[DIGEST_SHA1_HEX_LEN], room[ENV_HOME_SIZE];
+	struct slice home = env_home(getenv, room);
 	int len;
 
-	if (home == NULL || home[0] == '\0') {
-		if (getpwuid_r(
-			geteuid(), &entry, block, sizeof block, &found) != 0 ||
-		    found == NULL)
-			return false;
-		home = entry.pw_dir;
-	}
+	if (home.len == 0)
+		return false;
 	digest_sha1_hex(name, session);
-	len = snprintf(
-	    out, SSOTOKEN_PATH_LEN, "%s/.aws/sso/cache/%s.json", home, name);
+	len = snprintf(out, SSOTOKEN_PATH_LEN, "%.*s/.aws/sso/cache/%s.json",
+	    SLICE_ARG(home), name);
 	return len > 0 && len < SSOTOKEN_PATH_LEN;
 }
 

@@ -81,7 +81,7 @@ static const char *fake_getenv(const char *name)
 
 /* ---- one agent ---- */
 
-static char dir[] = "/tmp/agentcgi-vouch-XXXXXX";
+static char dir[] = P_tmpdir "/vouch_test.XXXXXX";
 static char path[sizeof dir + 8];
 static char profile[] = "work", region[] = "us-west-2";
 
