@@ -4,7 +4,8 @@
  *
  * Stricter than the SDKs in one thing: an agent acts, so a request that may
  * have reached it is not sent again.  Only refusals that say it has not (409
- * RetryableConflict, 429, 503) and connections that never came about are.
+ * RetryableConflict, 429, 503, 400 of a throttle) and connections that never
+ * came about are.
  *
  * https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
  */
