@@ -206,6 +206,18 @@ static enum status take_pair(void *user, struct slice name, struct slice value)
 	return status;
 }
 
+/* What systemd has made for us by StateDirectory=; of several the first. */
+static enum status take_state_directory(
+    struct config *config, config_getenv *env)
+{
+	struct slice rest = slice_from(env("STATE_DIRECTORY"));
+	struct slice directory = slice_cut(&rest, ':');
+
+	if (syntax_directory(directory) != NULL)
+		return STATUS_OK;
+	return setting_put_text(&config->state_dir, directory);
+}
+
 static enum status finish(struct loader *loader)
 {
 	enum status status = finish_section(loader);
@@ -245,6 +257,8 @@ enum status config_parse(struct slice text, const char *path,
 	status = setting_put_text(&(*config)->path, slice_from(path));
 	if (status == STATUS_OK)
 		status = setting_defaults(&globals, *config);
+	if (status == STATUS_OK)
+		status = take_state_directory(*config, env);
 	if (status == STATUS_OK)
 		status = inifile_parse(&loader.file, text);
 	if (status == STATUS_NOT_CONFIGURED && loader.file.wrong != NULL)

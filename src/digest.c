@@ -40,6 +40,10 @@ static void fetch(void)
 
 	if (sha256 != NULL)
 		return;
+#ifdef STATIC
+	/* The host's openssl.cnf is for the host's OpenSSL. */
+	(void)OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+#endif
 	mac = EVP_MAC_fetch(NULL, OSSL_MAC_NAME_HMAC, NULL);
 	hmac = EVP_MAC_CTX_new(mac);
 	EVP_MAC_free(mac);

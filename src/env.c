@@ -15,12 +15,18 @@ struct slice env_home(
     const char *(*get)(const char *name), char room[static ENV_HOME_SIZE])
 {
 	struct slice home = slice_from(get("HOME"));
+#ifndef STATIC
 	struct passwd user, *found = NULL;
 
 	if (home.len == 0 &&
 	    getpwuid_r(geteuid(), &user, room, ENV_HOME_SIZE, &found) == 0 &&
 	    found != NULL)
 		home = slice_from(found->pw_dir);
+#else
+	/* The C library would load what the host's nsswitch.conf names, made
+	 * for another C library. */
+	(void)room;
+#endif
 	return home;
 }
 

@@ -22,6 +22,14 @@ enum {
 	TCP_SEND_BUFFER = 256 << 10
 };
 
+/* To look up a name the C library would load what the host's nsswitch.conf
+ * names, made for another C library. */
+#ifdef STATIC
+#define ONLY_NUMERIC AI_NUMERICHOST
+#else
+#define ONLY_NUMERIC 0
+#endif
+
 bool listen_inherited(int fd)
 {
 	int listening = 0;
@@ -121,7 +129,7 @@ static int open_address(const struct addrinfo *info)
 static int open_tcp(const char *address, struct slice where)
 {
 	struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
-	    .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+	    .ai_flags = AI_PASSIVE | AI_NUMERICSERV | ONLY_NUMERIC};
 	struct addrinfo *info = NULL;
 	char host[256];
 	char *port;
@@ -137,6 +145,8 @@ static int open_tcp(const char *address, struct slice where)
 		port[-2] = '\0';
 		memmove(host, host + 1, strlen(host));
 	}
+	if (ONLY_NUMERIC && strcmp(host, "localhost") == 0)
+		(void)snprintf(host, sizeof host, "127.0.0.1");
 	if (getaddrinfo(host, port, &hints, &info) != 0)
 		return fail(address, -1);
 	fd = open_address(info);

@@ -4,6 +4,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include "buf.h"
 #include "check.h"
 #include "config.h"
@@ -12,6 +16,7 @@
 #include "http.h"
 #include "invoke.h"
 #include "listen.h"
+#include "locate.h"
 #include "options.h"
 #include "probe.h"
 #include "service.h"
@@ -46,7 +51,7 @@ static int show_config(const struct options *options)
 {
 	char found[4096];
 	const char *path =
-	    service_config_path(options->config, false, found, sizeof found);
+	    locate_config(options->config, false, found, sizeof found);
 	struct config *config = NULL;
 	struct config_error error;
 	struct buf text;
@@ -74,8 +79,8 @@ static int invoke(const struct options *options)
 {
 	char found[4096];
 	struct invoke_options wanted = {
-	    .config = service_config_path(
-		options->config, false, found, sizeof found),
+	    .config =
+		locate_config(options->config, false, found, sizeof found),
 	    .agent = options->agent,
 	    .session_id = options->session,
 	    .prompt = options->prompt,
@@ -92,8 +97,8 @@ static int check(const struct options *options)
 {
 	char found[4096];
 	struct check_options wanted = {
-	    .config = service_config_path(
-		options->config, false, found, sizeof found),
+	    .config =
+		locate_config(options->config, false, found, sizeof found),
 	    .agent = options->agent,
 	    .json = options->json,
 	    .invoke = options->invoke,
@@ -134,6 +139,20 @@ static bool is_systemd_service(void)
 	return pid != NULL && strcmp(pid, mine) == 0;
 }
 
+/* Two descriptors per stream: as many as we may have. */
+static void raise_limits(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+#ifdef __GLIBC__
+	(void)mallopt(M_ARENA_MAX, 2);
+#endif
+}
+
 static int serve(const struct options *options)
 {
 	struct service_options wanted = {
@@ -148,6 +167,7 @@ static int serve(const struct options *options)
 	if (options->command == COMMAND_NONE && wanted.listen == NULL &&
 	    wanted.fd < 0)
 		return wrong_use("no command");
+	raise_limits();
 	return service_run(&wanted);
 }
 

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #ifdef __GLIBC__
@@ -17,8 +16,10 @@
 #include "gateway.h"
 #include "http.h"
 #include "listen.h"
+#include "locate.h"
 #include "log.h"
 #include "loop.h"
+#include "notify.h"
 #include "options.h"
 #include "relay.h"
 #include "server.h"
@@ -31,11 +32,11 @@ enum {
 	SPAWNED_DRAIN_MS = 2000,
 	/* After the runs have ended, for their last bytes. */
 	LAST_BYTES_MS = 1000,
+	/* More than we say that we need at the end. */
+	SPARE_MS = 1000,
 	/* Without any run, before memory is given back. */
 	IDLE_MS = 1000
 };
-
-static const char system_config[] = "/etc/agentcgi/agentcgi.conf";
 
 struct service {
 	struct loop *loop;
@@ -46,38 +47,16 @@ struct service {
 	struct server *server;
 	struct loop_timer *timer; /* limits the drain */
 	struct loop_timer *idle_timer;
+	struct notify *notify;   /* NULL in CGI */
 	const char *config_path; /* NULL: the environment alone */
 	uint64_t drain_ms;
 	bool spawned, cgi;
-	bool leaving; /* exit as soon as nothing is busy */
-	bool ended;   /* the runs have been told to end */
+	bool configured; /* some configuration has been in use */
+	bool leaving;    /* exit as soon as nothing is busy */
+	bool ended;      /* the runs have been told to end */
 };
 
 /* ---- configuration ---- */
-
-const char *service_config_path(
-    const char *given, bool in_cgi, char *found, size_t size)
-{
-	const char *named = getenv("AGENTCGI_CONFIG");
-	const char *root = getenv("DOCUMENT_ROOT");
-	struct slice parent = slice_from(root);
-
-	if (given != NULL)
-		return given;
-	if (named != NULL && named[0] != '\0')
-		return named;
-	while (parent.len > 1 && parent.ptr[parent.len - 1] == '/')
-		parent.len--;
-	while (parent.len > 0 && parent.ptr[parent.len - 1] != '/')
-		parent.len--;
-	if (in_cgi && parent.len > 0) {
-		(void)snprintf(found, size, "%.*sagentcgi/agentcgi.conf",
-		    SLICE_ARG(parent));
-		if (access(found, F_OK) == 0)
-			return found;
-	}
-	return access(system_config, F_OK) == 0 ? system_config : NULL;
-}
 
 static void warn_unsupported(const struct config *config)
 {
@@ -97,19 +76,35 @@ static void warn_unsupported(const struct config *config)
 	buf_free(&keys);
 }
 
-/* NULL, logged, if it is unusable. */
-static struct config *load(const struct service *service)
+/* NULL, logged and in *error, if it is unusable. */
+static struct config *load(
+    const struct service *service, struct config_error *error)
 {
 	struct config *config = NULL;
-	struct config_error error;
 	enum status status =
-	    config_load(service->config_path, env_get, &config, &error);
+	    config_load(service->config_path, env_get, &config, error);
 
 	if (status == STATUS_OK)
 		return config;
-	log_write(LOG_ERROR, "configuration: %s",
-	    status == STATUS_NO_MEMORY ? "out of memory" : error.text);
+	if (status == STATUS_NO_MEMORY)
+		(void)snprintf(error->text, sizeof error->text, "no memory");
+	log_write(LOG_ERROR, "configuration: %s", error->text);
 	return NULL;
+}
+
+/* What the service manager shows: how we stand after a load. */
+static void tell_ready(const struct service *service, bool loaded,
+    const struct config_error *error)
+{
+	char status[sizeof error->text + 64] = "answering requests";
+
+	if (!loaded)
+		(void)snprintf(status, sizeof status,
+		    service->configured
+			? "answering by the settings from before: %s"
+			: "answering 503: configuration: %s",
+		    error->text);
+	notify_ready(service->notify, status);
 }
 
 /* Use a configuration, which is taken over; with NULL, what was in use stays,
@@ -118,6 +113,7 @@ static void use(struct service *service, struct config *config)
 {
 	if (config == NULL)
 		return;
+	service->configured = true;
 	log_set_level(config->log_level);
 	if (!service->cgi)
 		warn_unsupported(config);
@@ -131,9 +127,14 @@ static void use(struct service *service, struct config *config)
 static void on_hangup(void *ctx)
 {
 	struct service *service = ctx;
+	struct config_error error;
+	struct config *config;
 
+	notify_reloading(service->notify);
 	log_write(LOG_INFO, "reading the configuration again");
-	use(service, load(service));
+	config = load(service, &error);
+	use(service, config);
+	tell_ready(service, config != NULL, &error);
 }
 
 /* ---- the end ---- */
@@ -178,6 +179,8 @@ static void on_terminate(void *ctx)
 	log_write(LOG_INFO, "stopping: %llu answers are running",
 	    (unsigned long long)relay_runs(service->relay));
 	loop_timer_start(service->timer, service->drain_ms);
+	notify_stopping(
+	    service->notify, service->drain_ms + LAST_BYTES_MS + SPARE_MS);
 	leave_if_quiet(service);
 }
 
@@ -276,6 +279,7 @@ static void tear_down(struct service *service)
 	config_unref(service->trusted);
 	loop_timer_free(service->timer);
 	loop_timer_free(service->idle_timer);
+	notify_free(service->notify);
 	loop_free(service->loop);
 }
 
@@ -327,20 +331,6 @@ static enum status set_up(struct service *service, struct config *config)
 	return add_signals(service);
 }
 
-/* Two descriptors per stream: as many as we may have. */
-static void raise_limits(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-		limit.rlim_cur = limit.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &limit);
-	}
-#ifdef __GLIBC__
-	(void)mallopt(M_ARENA_MAX, 2);
-#endif
-}
-
 /* The configured address counts where nobody gave one; a service whose
  * configuration is unusable stays up all the same. */
 static int open_listener(
@@ -357,14 +347,16 @@ int service_run(const struct service_options *options)
 {
 	char found[4096];
 	struct service service = {.spawned = options->spawned};
+	struct config_error error;
 	struct config *config;
+	bool loaded;
 	int fd;
 
-	raise_limits();
 	log_init(LOG_INFO, getenv("JOURNAL_STREAM"));
 	service.config_path =
-	    service_config_path(options->config, false, found, sizeof found);
-	config = load(&service);
+	    locate_config(options->config, false, found, sizeof found);
+	config = load(&service, &error);
+	loaded = config != NULL;
 	fd = open_listener(options, config);
 	if (fd < 0) {
 		config_unref(config);
@@ -377,6 +369,8 @@ int service_run(const struct service_options *options)
 		return EXIT_FAILED;
 	}
 	log_write(LOG_INFO, "agentcgi %s is ready", VERSION);
+	service.notify = notify_new(service.loop, env_get, (uint64_t)getpid());
+	tell_ready(&service, loaded, &error);
 	loop_run(service.loop);
 	tear_down(&service);
 	log_write(LOG_INFO, "stopped");
@@ -387,11 +381,11 @@ int service_cgi(void)
 {
 	char found[4096];
 	struct service service = {.cgi = true, .leaving = true};
+	struct config_error error;
 
 	log_init(LOG_INFO, NULL);
-	service.config_path =
-	    service_config_path(NULL, true, found, sizeof found);
-	if (set_up(&service, load(&service)) != STATUS_OK ||
+	service.config_path = locate_config(NULL, true, found, sizeof found);
+	if (set_up(&service, load(&service, &error)) != STATUS_OK ||
 	    server_cgi(service.server) != STATUS_OK)
 		return EXIT_FAILED;
 	loop_run(service.loop);

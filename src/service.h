@@ -6,7 +6,6 @@
 #define SERVICE_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 struct service_options {
 	const char *config; /* path given, or NULL: searched for */
@@ -14,12 +13,6 @@ struct service_options {
 	int fd;             /* inherited listening socket, or -1 */
 	bool spawned;       /* by a web server, which kills soon after TERM */
 };
-
-/* Where the configuration is: given, $AGENTCGI_CONFIG, in CGI beside the
- * document root, /etc/agentcgi/agentcgi.conf.  NULL: there is none, so the
- * environment alone counts.  The result may be in found. */
-const char *service_config_path(
-    const char *given, bool in_cgi, char *found, size_t size);
 
 /* Serve until a signal.  Returns an exit status (options.h). */
 int service_run(const struct service_options *options);

@@ -14,9 +14,12 @@
 
 static const char *env_arn, *env_service, *env_all, *env_ignore;
 static const char *env_region, *env_default_region, *env_bedrock;
+static const char *env_state;
 
 static const char *env(const char *name)
 {
+	if (strcmp(name, "STATE_DIRECTORY") == 0)
+		return env_state;
 	if (strcmp(name, "AGENT_RUNTIME_ARN") == 0)
 		return env_arn;
 	if (strcmp(name, "AWS_ENDPOINT_URL_BEDROCK_AGENTCORE") == 0)
@@ -381,6 +384,25 @@ TEST(the_endpoint_comes_from_the_first_that_says)
 	env_service = "service";
 	refused(AGENT, "x:1: AWS_ENDPOINT_URL_BEDROCK_AGENTCORE in the env");
 	env_service = env_all = env_ignore = NULL;
+}
+
+static void state_is_in(const char *text, const char *wanted)
+{
+	struct config *c = parse(text);
+
+	CHECK_SLICE(slice_from(c->state_dir), slice_from(wanted));
+	config_unref(c);
+}
+
+TEST(systemd_says_where_the_state_is_but_the_file_has_the_last_word)
+{
+	state_is_in(AGENT, "/var/lib/agentcgi");
+	env_state = "/var/lib/agentcgi-shop:/var/lib/more";
+	state_is_in(AGENT, "/var/lib/agentcgi-shop");
+	state_is_in("state_dir = /srv/state\n" AGENT, "/srv/state");
+	env_state = "not/absolute";
+	state_is_in(AGENT, "/var/lib/agentcgi");
+	env_state = NULL;
 }
 
 #define MODEL(text) "[agent m]\nbackend = bedrock\nmodel = m\n" text
