@@ -8,7 +8,9 @@
 #	V=1                           show the commands
 #	WERROR=1                      warnings are errors (CI)
 #	SANITIZE=address,undefined    instrument; give it a B of its own
+#	STATIC=1                      with no library to be found at run time
 #	B=build/asan                  where to build
+#	PROGRAM=build/static/agentcgi what make install takes, made before
 
 VERSION := $(shell cat VERSION)
 
@@ -22,8 +24,15 @@ BINDIR     ?= $(PREFIX)/sbin
 SYSCONFDIR ?= /etc
 DATADIR    ?= $(PREFIX)/share
 LIBDIR     ?= $(PREFIX)/lib
+CGIDIR     ?= $(LIBDIR)/agentcgi
 MANDIR     ?= $(DATADIR)/man
 DOCDIR     ?= $(DATADIR)/doc/agentcgi
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
+SYSUSERSDIR   ?= $(PREFIX)/lib/sysusers.d
+COMPLETIONDIR ?= $(DATADIR)/bash-completion/completions
+# Who may connect to the socket: as whom the web server runs.
+WEBUSER    ?= www-data
+WEBGROUP   ?= www-data
 
 FUZZ_SECONDS ?= 30
 
@@ -60,11 +69,12 @@ HARDEN += -U_FORTIFY_SOURCE \
 endif
 
 ALL_CPPFLAGS := -D_GNU_SOURCE -DVERSION=\"$(VERSION)\" -iquote src -MMD -MP \
+	$(if $(STATIC),-DSTATIC) \
 	$(shell $(PKG_CONFIG) --cflags $(LIBS) 2>/dev/null) $(CPPFLAGS)
 ALL_CFLAGS  := -std=c11 $(WARN) $(HARDEN) $(CFLAGS)
-ALL_LDFLAGS := -pie -Wl,-z,relro -Wl,-z,now \
+ALL_LDFLAGS := $(if $(STATIC),-static-pie,-pie) -Wl,-z,relro -Wl,-z,now \
 	$(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
-ALL_LDLIBS  := $(shell $(PKG_CONFIG) --libs $(LIBS) 2>/dev/null) $(FCGI) \
+ALL_LDLIBS  := $(shell $(PKG_CONFIG) $(if $(STATIC),--static) --libs $(LIBS) 2>/dev/null) $(FCGI) \
 	-lpthread $(LDLIBS)
 
 SRC  := $(sort $(filter-out src/main.c,$(wildcard src/*.c src/*/*.c)))
@@ -175,48 +185,90 @@ format: ## put the sources into the one format
 		--exclude-standard '*.c' '*.h')
 
 ##
-install: all ## into DESTDIR, below PREFIX=/usr/local
-	install -d $(DESTDIR)$(BINDIR)
-	install -m 755 $(B)/agentcgi $(DESTDIR)$(BINDIR)/agentcgi
-	install -d $(DESTDIR)$(LIBDIR)/agentcgi
-	install -m 755 $(B)/agentcgi $(DESTDIR)$(LIBDIR)/agentcgi/agentcgi.cgi
+install: $(if $(PROGRAM),,all) ## into DESTDIR, below PREFIX=/usr/local
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(CGIDIR)
+	install -m 755 $(or $(PROGRAM),$(B)/agentcgi) $(DESTDIR)$(BINDIR)/agentcgi
+	ln -sfr $(DESTDIR)$(BINDIR)/agentcgi $(DESTDIR)$(CGIDIR)/agentcgi.cgi
 	$(call install_tree,htdocs,$(DESTDIR)$(DATADIR)/agentcgi/htdocs)
 	$(call install_tree,docs,$(DESTDIR)$(DOCDIR))
-	install -d $(DESTDIR)$(DOCDIR)/conf
-	for file in conf/*; do \
-		sed -e 's#/usr/share/agentcgi#$(DATADIR)/agentcgi#' \
-			-e 's#/usr/lib/agentcgi#$(LIBDIR)/agentcgi#' \
-			$$file >$(DESTDIR)$(DOCDIR)/$$file; done
-	cd man && for page in *.[1-9] */*.[1-9]; do \
-		[ -f "$$page" ] || continue; \
-		dir=$(DESTDIR)$(MANDIR)/$$(dirname "$$page")/man$${page##*.}; \
-		install -d "$$dir" && install -m 644 "$$page" "$$dir"; \
-	done
+	install -d $(DESTDIR)$(DOCDIR)/conf $(DESTDIR)$(DOCDIR)/examples
+	for file in conf/*; do $(placed) $$file >$(DESTDIR)$(DOCDIR)/$$file; done
+	$(placed) packaging/systemd/credential-process.conf \
+		>$(DESTDIR)$(DOCDIR)/examples/credential-process.conf
+	cd man && for page in *.[1-9]; do \
+		install -D -m 644 -t $(DESTDIR)$(MANDIR)/man$${page##*.} $$page; done
+	install -d $(DESTDIR)$(UNITDIR)
+	for unit in socket service; do \
+		$(placed) packaging/systemd/agentcgi.$$unit \
+			>$(DESTDIR)$(UNITDIR)/agentcgi.$$unit && \
+		sed -f packaging/systemd/instance.sed \
+			$(DESTDIR)$(UNITDIR)/agentcgi.$$unit \
+			>$(DESTDIR)$(UNITDIR)/agentcgi@.$$unit || exit 1; done
+	install -D -m 644 -t $(DESTDIR)$(SYSUSERSDIR) \
+		packaging/sysusers.d/agentcgi.conf
+	install -D -m 644 -t $(DESTDIR)$(COMPLETIONDIR) \
+		packaging/completion/agentcgi
 	install -d $(DESTDIR)$(SYSCONFDIR)/agentcgi
 	[ -e $(DESTDIR)$(SYSCONFDIR)/agentcgi/agentcgi.conf ] || \
 		install -m 644 conf/agentcgi.conf \
 			$(DESTDIR)$(SYSCONFDIR)/agentcgi/agentcgi.conf
 
+# $(placed) FILE: with the paths and users of this installation.
+placed = umask 022 && sed -e 's|/usr/share/agentcgi|$(DATADIR)/agentcgi|' \
+	-e 's|/usr/lib/agentcgi/|$(CGIDIR)/|' -e 's|"/usr/lib/agentcgi"|"$(CGIDIR)"|' \
+	-e 's|/usr/sbin/agentcgi|$(BINDIR)/agentcgi|' \
+	-e 's|/etc/agentcgi|$(SYSCONFDIR)/agentcgi|' \
+	-e 's|^SocketUser=.*|SocketUser=$(WEBUSER)|' \
+	-e 's|^SocketGroup=.*|SocketGroup=$(WEBGROUP)|'
+
 install_tree = cd $(1) && find . -type f -exec \
 	sh -c 'install -D -m 644 "$$1" "$$0/$$1"' $(2) {} \;
 
 uninstall: ## takes out what install put in, except the configuration
-	rm -f $(DESTDIR)$(BINDIR)/agentcgi
+	rm -f $(DESTDIR)$(BINDIR)/agentcgi $(DESTDIR)$(CGIDIR)/agentcgi.cgi
 	rm -rf $(DESTDIR)$(DATADIR)/agentcgi $(DESTDIR)$(DOCDIR)
-	cd man && for page in *.[1-9] */*.[1-9]; do \
-		rm -f "$(DESTDIR)$(MANDIR)/$$(dirname "$$page")/man$${page##*.}/$$(basename "$$page")"; \
-	done
+	rm -f $(DESTDIR)$(UNITDIR)/agentcgi.* $(DESTDIR)$(UNITDIR)/agentcgi@.* \
+		$(DESTDIR)$(SYSUSERSDIR)/agentcgi.conf \
+		$(DESTDIR)$(COMPLETIONDIR)/agentcgi
+	cd man && for page in *.[1-9]; do \
+		rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page; done
+	rmdir $(DESTDIR)$(CGIDIR)
 
+##
+dist: ## the release's source, build/dist/agentcgi-VERSION.tar.gz
+	@packaging/dist
+
+deb: ## Debian's packages, below build/deb
+	@packaging/install-deps build package
+	@packaging/build-deb
+
+rpm: static ## RPM's packages, below build/rpm
+	@packaging/install-deps package
+	@packaging/build-rpm
+
+static: ## build/static/agentcgi, which needs no library at run time
+	@packaging/install-deps build package
+	+@packaging/static/build
+
+tarball: static ## for shared hosts, build/tarball/agentcgi-VERSION-....tar.gz
+	@packaging/build-tarball
+
+check-packages: ## whether they install, work, upgrade and go (needs root)
+	@packaging/install-deps build run test package
+	+@tests/run packages
+
+##
 clean: ## remove build/
 	rm -rf build
 
 help: ## this list
 	@awk -F ':.*## ' '/^##$$/ { print "" } \
-		/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+		/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 force:
 .PHONY: all units replays fuzzers run unit test lint check fuzz bench format \
-	install uninstall clean help force
+	install uninstall dist deb rpm static tarball check-packages clean help \
+	force
 .DELETE_ON_ERROR:
 
 -include $(patsubst %.o,%.d,$(OBJ) $(B)/src/main.o $(HELP) \
