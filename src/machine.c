@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,7 +14,8 @@
 #include "trust.h"
 
 enum {
-	TEXT_MAX = 32 << 10
+	TEXT_MAX = 32 << 10,
+	USER_NAME_SIZE = 64
 };
 
 static bool has_model(const struct config *config)
@@ -25,11 +27,20 @@ static bool has_model(const struct config *config)
 	return agent != NULL;
 }
 
-static const char *user_name(uid_t uid)
+/* The name, or the number where there is none, or no way to look it up. */
+static const char *user_name(uid_t uid, char room[static USER_NAME_SIZE])
 {
-	const struct passwd *user = getpwuid(uid);
+	const struct passwd *user = NULL;
 
-	return user == NULL ? "a user without a name" : user->pw_name;
+#ifndef STATIC
+	user = getpwuid(uid);
+#endif
+	if (user == NULL)
+		(void)snprintf(
+		    room, USER_NAME_SIZE, "user %lu", (unsigned long)uid);
+	else
+		(void)snprintf(room, USER_NAME_SIZE, "%s", user->pw_name);
+	return room;
 }
 
 /* What keeps us from using it, or NULL. */
@@ -53,6 +64,7 @@ static void check_state_dir(
 	const char *dir = config->state_dir;
 	enum finding_level level = FINDING_OK;
 	const char *fault;
+	char us[USER_NAME_SIZE], owner[USER_NAME_SIZE];
 	struct stat st;
 	struct buf what, todo;
 
@@ -62,7 +74,7 @@ static void check_state_dir(
 	buf_init(&todo, TEXT_MAX);
 	if (fault == NULL) {
 		buf_addf(&what, "%s can be written by %s, and belongs to %s",
-		    dir, user_name(geteuid()), user_name(st.st_uid));
+		    dir, user_name(geteuid(), us), user_name(st.st_uid, owner));
 	} else {
 		/* Where it is missing, memory serves. */
 		level = errno == ENOENT ? FINDING_WARNING : FINDING_FAILED;
@@ -88,6 +100,7 @@ static void check_conversations(
     struct findings *findings, const struct config *config)
 {
 	struct buf path, what;
+	char owner[USER_NAME_SIZE];
 	struct stat dir, st;
 	const char *name;
 
@@ -105,7 +118,7 @@ static void check_conversations(
 	else if (st.st_uid != dir.st_uid)
 		buf_addf(&what,
 		    "%s belongs to %s, and not to whom state_dir does", name,
-		    user_name(st.st_uid));
+		    user_name(st.st_uid, owner));
 	if (what.len > 0)
 		finding_add(findings, FINDING_WARNING, "state_dir",
 		    buf_slice(&what),

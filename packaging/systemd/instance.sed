@@ -7,5 +7,6 @@ s|^ListenStream=\(.*\)/agentcgi\.sock|ListenStream=\1/%i.sock|
 s|^ExecStart=.* serve|& --config /etc/agentcgi/%i.conf|
 s|^StateDirectory=agentcgi|&-%i|
 s|^LoadCredential=aws-credentials:/etc/agentcgi/|&%i.|
+s|^Environment=AWS_SHARED_CREDENTIALS_FILE=/etc/agentcgi/|&%i.|
 s|^EnvironmentFile=-/etc/agentcgi/|&%i.|
 s|systemctl edit agentcgi|&@|

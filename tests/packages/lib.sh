@@ -18,10 +18,10 @@ unset MAKEFLAGS MAKELEVEL MFLAGS
 	exit 1
 }
 
+. tests/packages/tap.sh
+
 # shellcheck disable=SC2034 # for the tests
 version=$(cat VERSION)
-tests=0
-failures=0
 scratch=$(mktemp -d -t agentcgi-packages.XXXXXX) || exit
 undo=()
 
@@ -40,46 +40,12 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 130' INT TERM HUP
 
-# check WHAT COMMAND...: a test that passes if the command succeeds; what it
-# says is shown if it does not.
-check() {
-	local what=$1 said
-	shift
-	tests=$((tests + 1))
-	if said=$("$@" 2>&1); then
-		echo "ok $tests - $what"
-		return 0
-	fi
-	failures=$((failures + 1))
-	printf '%s\n' "${said:-it said nothing}" | tail -n 60 | sed 's/^/# /'
-	echo "not ok $tests - $what"
-	return 1
-}
-
-# must WHAT COMMAND...: the same, but without it there is no going on.
-must() {
-	check "$@" || plan
-}
-
-# note TEXT: for whoever reads the log.
-note() {
-	printf '%s\n' "$*" | sed 's/^/# /'
-}
-
-# To be called last.
-plan() {
-	echo "1..$tests"
-	exit $((failures > 0))
-}
-
-# until_true SECONDS COMMAND...: poll until it succeeds.
-until_true() {
-	local end=$((SECONDS + $1))
-	shift
-	until "$@"; do
-		[ "$SECONDS" -lt "$end" ] || return 1
-		sleep 0.1
-	done
+# made TARGET PRODUCT: make TARGET, unless PRODUCT is newer than all that is
+# packaged.
+made() {
+	[ -e "$2" ] && [ -z "$(find Makefile VERSION LICENSE src conf htdocs man \
+		docs packaging -newer "$2" -print -quit)" ] ||
+		make --no-print-directory "$1"
 }
 
 # ---- roots ----
@@ -98,25 +64,43 @@ root_packages() {
 	case $1 in
 	# As a server is on its first day.
 	bookworm) echo $all,systemd,systemd-sysv,dbus ;;
-	# The oldest Debian that still gets security updates: glibc 2.31.
+	# The same with the web servers that there are packaged snippets for.
+	servers)
+		echo $all,systemd,systemd-sysv,dbus,apache2,lighttpd,nginx-light
+		;;
+	# The same, to install RPM packages in.
+	rpm)
+		echo $all,systemd,systemd-sysv,dbus,apache2,nginx-light,rpm
+		;;
+	# As old as shared hosts are: glibc 2.31.
 	bullseye)
 		echo $all,apache2,apache2-suexec-pristine,libapache2-mod-php
 		;;
 	esac
 }
 
+# root_mirror NAME: where its packages come from, if not from where mmdebstrap
+# has them.  What is old has no complete security archive any more.
+root_mirror() {
+	case $1 in
+	bullseye) echo "deb http://deb.debian.org/debian bullseye main" ;;
+	esac
+}
+
 # make_root NAME: build/roots/NAME.tar, if it is not there or made of other
 # packages.  Its package lists stay, so that apt can install more.
 make_root() {
-	local name=$1 suite packages tar=build/roots/$1.tar
+	local name=$1 suite packages mirror tar=build/roots/$1.tar
 	suite=$(root_suite "$name")
 	packages=$(root_packages "$name")
+	mirror=$(root_mirror "$name")
 	mkdir -p build/roots
 	[ "$(cat "$tar.of" 2>/dev/null)" = "$suite $packages" ] && [ -e "$tar" ] &&
 		return
 	rm -f "$tar.of"
 	mmdebstrap --quiet --variant=minbase --skip=cleanup/apt/lists \
-		--format=tar --include="$packages" "$suite" "$tar.$$" &&
+		--format=tar --include="$packages" "$suite" "$tar.$$" \
+		${mirror:+"$mirror"} &&
 		mv "$tar.$$" "$tar" && echo "$suite $packages" >"$tar.of"
 }
 
@@ -155,32 +139,47 @@ in_container() {
 }
 
 # boot DIRECTORY SCRIPT: boot it with systemd, run SCRIPT, a file in it, as
-# root, print what it says, and power off.  Fails if the script does.
+# root, print what it says, and power off.  Fails if the script does.  What is
+# of the test alone is below /opt/test.
 boot() {
 	local dir=$1 script=$2
+	mkdir -p "$dir/opt/test"
 	cat >"$dir/etc/systemd/system/agentcgi-test.service" <<END
 [Unit]
 After=multi-user.target
 [Service]
 Type=oneshot
 ExecStart=/bin/bash $script
-StandardOutput=file:/var/tmp/test.out
-StandardError=file:/var/tmp/test.err
-ExecStopPost=/bin/sh -c 'echo \$EXIT_STATUS >/var/tmp/test.status'
+StandardOutput=file:/opt/test/out
+StandardError=file:/opt/test/err
+ExecStopPost=/bin/sh -c 'echo \$EXIT_STATUS >/opt/test/status'
 ExecStopPost=/bin/systemctl poweroff --force
 END
 	# Not wanted by the target it comes after: a target waits for what it wants.
 	mkdir -p "$dir/etc/systemd/system/default.target.wants"
 	ln -sf ../agentcgi-test.service \
 		"$dir/etc/systemd/system/default.target.wants/agentcgi-test.service"
-	rm -f "$dir/var/tmp/test.status"
+	rm -f "$dir"/opt/test/{out,err,status,pid}
 	timeout -k 10 "${CONTAINER_SECONDS:-300}" \
 		"${nspawn[@]}" --directory="$dir" --boot --console=pipe \
-		</dev/null >"$dir/var/tmp/boot.log" 2>&1
-	cat "$dir/var/tmp/test.out"
-	[ "$(cat "$dir/var/tmp/test.status" 2>/dev/null)" = 0 ] || {
-		sed 's/^/stderr: /' "$dir/var/tmp/test.err"
-		tail -n 20 "$dir/var/tmp/boot.log"
+		</dev/null >"$dir/opt/test/boot.log" 2>&1 &
+	echo $! >"$dir/opt/test/pid"
+	wait $!
+	cat "$dir/opt/test/out"
+	[ "$(cat "$dir/opt/test/status" 2>/dev/null)" = 0 ] || {
+		sed 's/^/stderr: /' "$dir/opt/test/err"
+		tail -n 20 "$dir/opt/test/boot.log"
 		return 1
 	}
+}
+
+# init_of DIRECTORY: the process that is init in the container booted there.
+init_of() {
+	local pid
+	pid=$(cat "$1/opt/test/pid")
+	# timeout, systemd-nspawn, init
+	for _ in 1 2; do
+		pid=$(ps -o pid= --ppid "$pid" | head -n 1 | tr -d ' ')
+	done
+	[ -n "$pid" ] && echo "$pid"
 }
