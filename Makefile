@@ -11,6 +11,7 @@
 #	STATIC=1                      with no library to be found at run time
 #	B=build/asan                  where to build
 #	PROGRAM=build/static/agentcgi what make install takes, made before
+#	PACKAGES=1                    make check tries packages, too (needs root)
 
 VERSION := $(shell cat VERSION)
 
@@ -162,8 +163,8 @@ lint: ## what a machine can say about the sources
 	+@tests/run lint
 
 check: ## all that CI does: lint, tests, sanitizers, the other compiler
-	@packaging/install-deps build run test
-	+@tests/run lint unit fuzz web browser asan clang
+	@packaging/install-deps build run test $(if $(PACKAGES),package)
+	+@tests/run lint unit fuzz web browser asan clang $(if $(PACKAGES),packages)
 
 fuzz: ## explore each parser for FUZZ_SECONDS=30 (clang)
 	+@$(MAKE) CC=clang SANITIZE=address,undefined,fuzzer-no-link \

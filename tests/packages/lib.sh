@@ -43,9 +43,10 @@ trap 'exit 130' INT TERM HUP
 # made TARGET PRODUCT: make TARGET, unless PRODUCT is newer than all that is
 # packaged.
 made() {
-	[ -e "$2" ] && [ -z "$(find Makefile VERSION LICENSE src conf htdocs man \
-		docs packaging -newer "$2" -print -quit)" ] ||
-		make --no-print-directory "$1"
+	local newer
+	newer=$(find Makefile VERSION LICENSE src conf htdocs man docs packaging \
+		-newer "$2" -print -quit 2>&1)
+	[ -z "$newer" ] || make --no-print-directory "$1"
 }
 
 # ---- roots ----
