@@ -189,15 +189,16 @@ format: ## put the sources into the one format
 install: $(if $(PROGRAM),,all) ## into DESTDIR, below PREFIX=/usr/local
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(CGIDIR)
 	install -m 755 $(or $(PROGRAM),$(B)/agentcgi) $(DESTDIR)$(BINDIR)/agentcgi
-	ln -sfr $(DESTDIR)$(BINDIR)/agentcgi $(DESTDIR)$(CGIDIR)/agentcgi.cgi
+	ln -sfr $(DESTDIR)$(BINDIR)/agentcgi $(DESTDIR)$(CGIDIR)/agentcgi.cgi || \
+		ln -sf $(BINDIR)/agentcgi $(DESTDIR)$(CGIDIR)/agentcgi.cgi
 	$(call install_tree,htdocs,$(DESTDIR)$(DATADIR)/agentcgi/htdocs)
 	$(call install_tree,docs,$(DESTDIR)$(DOCDIR))
 	install -d $(DESTDIR)$(DOCDIR)/conf $(DESTDIR)$(DOCDIR)/examples
 	for file in conf/*; do $(placed) $$file >$(DESTDIR)$(DOCDIR)/$$file; done
 	$(placed) packaging/systemd/credential-process.conf \
 		>$(DESTDIR)$(DOCDIR)/examples/credential-process.conf
-	cd man && for page in *.[1-9]; do \
-		install -D -m 644 -t $(DESTDIR)$(MANDIR)/man$${page##*.} $$page; done
+	cd man && for page in *.[1-9]; do dir=$(DESTDIR)$(MANDIR)/man$${page##*.}; \
+		install -d $$dir && install -m 644 $$page $$dir || exit 1; done
 	install -d $(DESTDIR)$(UNITDIR)
 	for unit in socket service; do \
 		$(placed) packaging/systemd/agentcgi.$$unit \
@@ -205,10 +206,9 @@ install: $(if $(PROGRAM),,all) ## into DESTDIR, below PREFIX=/usr/local
 		sed -f packaging/systemd/instance.sed \
 			$(DESTDIR)$(UNITDIR)/agentcgi.$$unit \
 			>$(DESTDIR)$(UNITDIR)/agentcgi@.$$unit || exit 1; done
-	install -D -m 644 -t $(DESTDIR)$(SYSUSERSDIR) \
-		packaging/sysusers.d/agentcgi.conf
-	install -D -m 644 -t $(DESTDIR)$(COMPLETIONDIR) \
-		packaging/completion/agentcgi
+	install -d $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(COMPLETIONDIR)
+	install -m 644 packaging/sysusers.d/agentcgi.conf $(DESTDIR)$(SYSUSERSDIR)
+	install -m 644 packaging/completion/agentcgi $(DESTDIR)$(COMPLETIONDIR)
 	install -d $(DESTDIR)$(SYSCONFDIR)/agentcgi
 	[ -e $(DESTDIR)$(SYSCONFDIR)/agentcgi/agentcgi.conf ] || \
 		install -m 644 conf/agentcgi.conf \
@@ -222,8 +222,8 @@ placed = umask 022 && sed -e 's|/usr/share/agentcgi|$(DATADIR)/agentcgi|' \
 	-e 's|^SocketUser=.*|SocketUser=$(WEBUSER)|' \
 	-e 's|^SocketGroup=.*|SocketGroup=$(WEBGROUP)|'
 
-install_tree = cd $(1) && find . -type f -exec \
-	sh -c 'install -D -m 644 "$$1" "$$0/$$1"' $(2) {} \;
+install_tree = cd $(1) && find . -type f -exec sh -c 'install -d \
+	"$$0/$$(dirname "$$1")" && install -m 644 "$$1" "$$0/$$1"' $(2) {} \;
 
 uninstall: ## takes out what install put in, except the configuration
 	rm -f $(DESTDIR)$(BINDIR)/agentcgi $(DESTDIR)$(CGIDIR)/agentcgi.cgi

@@ -48,6 +48,7 @@ static bool is_of_request(const char *variable)
 
 char **env_for_program(void)
 {
+	extern char **environ;
 	size_t count = 0, kept = 0;
 	char **list;
 

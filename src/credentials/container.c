@@ -1,9 +1,11 @@
 #include "container.h"
 
 #include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "../http.h"
 #include "../json.h"

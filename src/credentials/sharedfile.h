@@ -12,7 +12,7 @@
 #ifndef SHAREDFILE_H
 #define SHAREDFILE_H
 
-#include <linux/limits.h>
+#include <limits.h>
 
 #include "keys.h"
 
