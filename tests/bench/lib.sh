@@ -190,8 +190,13 @@ start_agentcgi() { # SOCKET
   SYS_APP=$SPAWNED
   wait_sock "$1" && chmod 666 "$1" # nginx's workers change user
 }
+cold_line() { # NAME BINARY
+  printf '%s cgi AGENTCGI_CONFIG=%q AWS_CA_BUNDLE=%q REQUEST_URI=/api/invoke SCRIPT_NAME=/api PATH_INFO=/invoke exec %q\n' \
+    "$1" "$RUN/agentcgi.conf" "$UP_CA" "$2"
+}
 agentcgi_cold() {
+  local static=$ROOT/build/static/agentcgi
   agentcgi_conf
-  printf 'cgi cgi AGENTCGI_CONFIG=%q AWS_CA_BUNDLE=%q REQUEST_URI=/api/invoke SCRIPT_NAME=/api PATH_INFO=/invoke exec %q\n' \
-    "$RUN/agentcgi.conf" "$UP_CA" "$AGENTCGI"
+  cold_line cgi "$AGENTCGI"
+  [ ! -x "$static" ] || cold_line static "$static"
 }
