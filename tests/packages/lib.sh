@@ -25,7 +25,8 @@ version=$(cat VERSION)
 scratch=$(mktemp -d -t agentcgi-packages.XXXXXX) || exit
 undo=()
 
-# at_end COMMAND: to be done, last one first, however the test ends.
+# at_end COMMAND: to be done, last one first, however the test ends.  Not within
+# check or must, which run what they test in a shell of its own.
 at_end() {
 	undo+=("$1")
 }
@@ -35,6 +36,9 @@ clean_up() {
 	for ((i = ${#undo[@]} - 1; i >= 0; i--)); do
 		eval "${undo[i]}"
 	done
+	# What an interruption left, the innermost first.
+	awk -v below="$scratch/" 'index($2, below) == 1 { print $2 }' \
+		/proc/mounts | sort -r | while read -r dir; do umount "$dir"; done
 	rm -rf --one-file-system "$scratch"
 }
 trap clean_up EXIT
