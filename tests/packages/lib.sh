@@ -164,12 +164,10 @@ END
 	mkdir -p "$dir/etc/systemd/system/default.target.wants"
 	ln -sf ../agentcgi-test.service \
 		"$dir/etc/systemd/system/default.target.wants/agentcgi-test.service"
-	rm -f "$dir"/opt/test/{out,err,status,pid}
+	rm -f "$dir"/opt/test/{out,err,status}
 	timeout -k 10 "${CONTAINER_SECONDS:-300}" \
 		"${nspawn[@]}" --directory="$dir" --boot --console=pipe \
-		</dev/null >"$dir/opt/test/boot.log" 2>&1 &
-	echo $! >"$dir/opt/test/pid"
-	wait $!
+		</dev/null >"$dir/opt/test/boot.log" 2>&1
 	cat "$dir/opt/test/out"
 	[ "$(cat "$dir/opt/test/status" 2>/dev/null)" = 0 ] || {
 		sed 's/^/stderr: /' "$dir/opt/test/err"
@@ -178,12 +176,12 @@ END
 	}
 }
 
-# init_of DIRECTORY: the process that is init in the container booted there.
-init_of() {
-	local pid
-	pid=$(cat "$1/opt/test/pid")
-	# timeout, systemd-nspawn, init
-	for _ in 1 2; do
+# inside PID: the first of its descendants that is in another network, which
+# is the container that it runs.
+inside() {
+	local pid=$1
+	while [ -n "$pid" ] && [ "$(readlink "/proc/$pid/ns/net")" = \
+		"$(readlink /proc/self/ns/net)" ]; do
 		pid=$(ps -o pid= --ppid "$pid" | head -n 1 | tr -d ' ')
 	done
 	[ -n "$pid" ] && echo "$pid"
