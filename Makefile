@@ -28,7 +28,8 @@ LIBDIR     ?= $(PREFIX)/lib
 CGIDIR     ?= $(LIBDIR)/agentcgi
 MANDIR     ?= $(DATADIR)/man
 DOCDIR     ?= $(DATADIR)/doc/agentcgi
-UNITDIR    ?= $(PREFIX)/lib/systemd/system
+# Empty: nothing for systemd, as where there is none.
+UNITDIR    ?= $(if $(filter Linux,$(shell uname -s)),$(PREFIX)/lib/systemd/system)
 SYSUSERSDIR   ?= $(PREFIX)/lib/sysusers.d
 COMPLETIONDIR ?= $(DATADIR)/bash-completion/completions
 # Who may connect to the socket: as whom the web server runs.
@@ -69,7 +70,8 @@ HARDEN += -U_FORTIFY_SOURCE \
 	-D_FORTIFY_SOURCE=$(if $(filter 3,$(fortify_level)),3,2)
 endif
 
-ALL_CPPFLAGS := -D_GNU_SOURCE -DVERSION=\"$(VERSION)\" -iquote src -MMD -MP \
+ALL_CPPFLAGS := -D_GNU_SOURCE -DVERSION=\"$(VERSION)\" \
+	-DSYSCONFDIR=\"$(SYSCONFDIR)\" -iquote src -MMD -MP \
 	$(if $(STATIC),-DSTATIC) \
 	$(shell $(PKG_CONFIG) --cflags $(LIBS) 2>/dev/null) $(CPPFLAGS)
 ALL_CFLAGS  := -std=c11 $(WARN) $(HARDEN) $(CFLAGS)
@@ -186,39 +188,45 @@ format: ## put the sources into the one format
 		--exclude-standard '*.c' '*.h')
 
 ##
-install: $(if $(PROGRAM),,all) ## into DESTDIR, below PREFIX=/usr/local
+install: $(if $(PROGRAM),,all) $(if $(UNITDIR),install-units) ## into DESTDIR, below PREFIX=/usr/local
 	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(CGIDIR)
 	install -m 755 $(or $(PROGRAM),$(B)/agentcgi) $(DESTDIR)$(BINDIR)/agentcgi
 	ln -sfr $(DESTDIR)$(BINDIR)/agentcgi $(DESTDIR)$(CGIDIR)/agentcgi.cgi || \
 		ln -sf $(BINDIR)/agentcgi $(DESTDIR)$(CGIDIR)/agentcgi.cgi
 	$(call install_tree,htdocs,$(DESTDIR)$(DATADIR)/agentcgi/htdocs)
 	$(call install_tree,docs,$(DESTDIR)$(DOCDIR))
-	install -d $(DESTDIR)$(DOCDIR)/conf $(DESTDIR)$(DOCDIR)/examples
-	for file in conf/*; do $(placed) $$file >$(DESTDIR)$(DOCDIR)/$$file; done
-	$(placed) packaging/systemd/credential-process.conf \
-		>$(DESTDIR)$(DOCDIR)/examples/credential-process.conf
-	cd man && for page in *.[1-9]; do dir=$(DESTDIR)$(MANDIR)/man$${page##*.}; \
-		install -d $$dir && install -m 644 $$page $$dir || exit 1; done
-	install -d $(DESTDIR)$(UNITDIR)
-	for unit in socket service; do \
-		$(placed) packaging/systemd/agentcgi.$$unit \
-			>$(DESTDIR)$(UNITDIR)/agentcgi.$$unit && \
-		sed -f packaging/systemd/instance.sed \
-			$(DESTDIR)$(UNITDIR)/agentcgi.$$unit \
-			>$(DESTDIR)$(UNITDIR)/agentcgi@.$$unit || exit 1; done
-	install -d $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(COMPLETIONDIR)
-	install -m 644 packaging/sysusers.d/agentcgi.conf $(DESTDIR)$(SYSUSERSDIR)
+	install -d $(DESTDIR)$(DOCDIR)/conf
+	umask 022; for file in conf/*; do \
+		$(placed) $$file >$(DESTDIR)$(DOCDIR)/$$file || exit 1; done
+	umask 022; for page in man/*.[1-9]; do dir=$(DESTDIR)$(MANDIR)/man$${page##*.}; \
+		install -d $$dir && $(placed) $$page >$$dir/$${page#man/} || exit 1; done
+	install -d $(DESTDIR)$(COMPLETIONDIR)
 	install -m 644 packaging/completion/agentcgi $(DESTDIR)$(COMPLETIONDIR)
 	install -d $(DESTDIR)$(SYSCONFDIR)/agentcgi
 	[ -e $(DESTDIR)$(SYSCONFDIR)/agentcgi/agentcgi.conf ] || \
 		install -m 644 conf/agentcgi.conf \
 			$(DESTDIR)$(SYSCONFDIR)/agentcgi/agentcgi.conf
 
-# $(placed) FILE: with the paths and users of this installation.
-placed = umask 022 && sed -e 's|/usr/share/agentcgi|$(DATADIR)/agentcgi|' \
-	-e 's|/usr/lib/agentcgi/|$(CGIDIR)/|' -e 's|"/usr/lib/agentcgi"|"$(CGIDIR)"|' \
-	-e 's|/usr/sbin/agentcgi|$(BINDIR)/agentcgi|' \
-	-e 's|/etc/agentcgi|$(SYSCONFDIR)/agentcgi|' \
+# What systemd wants.  Instances are made of the same units.
+install-units:
+	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR) \
+		$(DESTDIR)$(DOCDIR)/examples
+	umask 022; for unit in socket service; do \
+		$(placed) packaging/systemd/agentcgi.$$unit \
+			>$(DESTDIR)$(UNITDIR)/agentcgi.$$unit && \
+		sed -f packaging/systemd/instance.sed \
+			packaging/systemd/agentcgi.$$unit | $(placed) \
+			>$(DESTDIR)$(UNITDIR)/agentcgi@.$$unit || exit 1; done
+	umask 022; $(placed) packaging/systemd/credential-process.conf \
+		>$(DESTDIR)$(DOCDIR)/examples/credential-process.conf
+	install -m 644 packaging/sysusers.d/agentcgi.conf $(DESTDIR)$(SYSUSERSDIR)
+
+# $(placed) [FILE]: with the paths and users of this installation.
+placed = sed -e 's|/usr/share/agentcgi|$(DATADIR)/agentcgi|g' \
+	-e 's|/usr/lib/agentcgi/|$(CGIDIR)/|g' \
+	-e 's|"/usr/lib/agentcgi"|"$(CGIDIR)"|g' \
+	-e 's|/usr/sbin/agentcgi|$(BINDIR)/agentcgi|g' \
+	-e 's|/etc/agentcgi|$(SYSCONFDIR)/agentcgi|g' \
 	-e 's|^SocketUser=.*|SocketUser=$(WEBUSER)|' \
 	-e 's|^SocketGroup=.*|SocketGroup=$(WEBGROUP)|'
 
@@ -228,12 +236,12 @@ install_tree = cd $(1) && find . -type f -exec sh -c 'install -d \
 uninstall: ## takes out what install put in, except the configuration
 	rm -f $(DESTDIR)$(BINDIR)/agentcgi $(DESTDIR)$(CGIDIR)/agentcgi.cgi
 	rm -rf $(DESTDIR)$(DATADIR)/agentcgi $(DESTDIR)$(DOCDIR)
-	rm -f $(DESTDIR)$(UNITDIR)/agentcgi.* $(DESTDIR)$(UNITDIR)/agentcgi@.* \
-		$(DESTDIR)$(SYSUSERSDIR)/agentcgi.conf \
-		$(DESTDIR)$(COMPLETIONDIR)/agentcgi
+	rm -f $(DESTDIR)$(COMPLETIONDIR)/agentcgi $(if $(UNITDIR), \
+		$(DESTDIR)$(UNITDIR)/agentcgi.* $(DESTDIR)$(UNITDIR)/agentcgi@.* \
+		$(DESTDIR)$(SYSUSERSDIR)/agentcgi.conf)
 	cd man && for page in *.[1-9]; do \
 		rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$$page; done
-	rmdir $(DESTDIR)$(CGIDIR)
+	-rmdir $(DESTDIR)$(CGIDIR)
 
 ##
 dist: ## the release's source, build/dist/agentcgi-VERSION.tar.gz
@@ -268,7 +276,7 @@ help: ## this list
 
 force:
 .PHONY: all units replays fuzzers run unit test lint check fuzz bench format \
-	install uninstall dist deb rpm static tarball check-packages clean help \
+	install install-units uninstall dist deb rpm static tarball check-packages clean help \
 	force
 .DELETE_ON_ERROR:
 

@@ -12,6 +12,9 @@
 /* Milliseconds since an arbitrary start; never goes back. */
 uint64_t clock_mono_ms(void);
 
+/* The same in microseconds. */
+uint64_t clock_mono_us(void);
+
 /* Seconds since 1970, UTC. */
 int64_t clock_unix_s(void);
 

@@ -11,6 +11,7 @@
 
 #include "buf.h"
 #include "inifile.h"
+#include "locate.h"
 #include "syntax.h"
 
 #define SECOND   UINT64_C(1000)
@@ -236,8 +237,7 @@ static enum status finish(struct loader *loader)
 	return refuse(loader, 0,
 	    "no agent is configured: set AGENT_RUNTIME_ARN, or write an "
 	    "[agent default] section with its arn into %s",
-	    config->path[0] == '\0' ? "/etc/agentcgi/agentcgi.conf"
-				    : "this file");
+	    config->path[0] == '\0' ? LOCATE_SYSTEM : "this file");
 }
 
 enum status config_parse(struct slice text, const char *path,

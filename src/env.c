@@ -30,17 +30,16 @@ struct slice env_home(
 	return home;
 }
 
-/* RFC 3875, and what Apache adds. */
-static const char *const of_request[] = {"AUTH_TYPE=", "CONTENT_",
+/* RFC 3875, and what Apache adds; and what systemd has told us alone. */
+static const char *const private[] = {"AUTH_TYPE=", "CONTENT_",
     "DOCUMENT_URI=", "GATEWAY_INTERFACE=", "HTTP_",
     "PATH_INFO=", "PATH_TRANSLATED=", "QUERY_STRING=", "REDIRECT_", "REMOTE_",
-    "REQUEST_", "SCRIPT_", "SERVER_"};
+    "REQUEST_", "SCRIPT_", "SERVER_", "LISTEN_", "NOTIFY_SOCKET=", "WATCHDOG_"};
 
-static bool is_of_request(const char *variable)
+static bool is_private(const char *variable)
 {
-	for (size_t i = 0; i < sizeof of_request / sizeof of_request[0]; i++) {
-		if (strncmp(variable, of_request[i], strlen(of_request[i])) ==
-		    0)
+	for (size_t i = 0; i < sizeof private / sizeof private[0]; i++) {
+		if (strncmp(variable, private[i], strlen(private[i])) == 0)
 			return true;
 	}
 	return false;
@@ -56,7 +55,7 @@ char **env_for_program(void)
 		count++;
 	list = calloc(count + 1, sizeof *list);
 	for (size_t i = 0; list != NULL && i < count; i++) {
-		if (!is_of_request(environ[i]))
+		if (!is_private(environ[i]))
 			list[kept++] = environ[i];
 	}
 	return list;

@@ -22,8 +22,9 @@ struct slice env_home(
     const char *(*get)(const char *name), char room[static ENV_HOME_SIZE]);
 
 /* The environment for a program of ours, ended by a NULL: in CGI, less what
- * the web server has put there of the request, which a client can choose.  To
- * be freed, but not its texts; NULL if memory is out. */
+ * the web server has put there of the request, which a client can choose; less
+ * what systemd has put there for us.  To be freed, but not its texts; NULL if
+ * memory is out. */
 char **env_for_program(void);
 
 #endif

@@ -6,8 +6,6 @@
 
 #include "slice.h"
 
-static const char system_config[] = "/etc/agentcgi/agentcgi.conf";
-
 const char *locate_config(
     const char *given, bool in_cgi, char *found, size_t size)
 {
@@ -29,5 +27,5 @@ const char *locate_config(
 		if (access(found, F_OK) == 0)
 			return found;
 	}
-	return access(system_config, F_OK) == 0 ? system_config : NULL;
+	return access(LOCATE_SYSTEM, F_OK) == 0 ? LOCATE_SYSTEM : NULL;
 }

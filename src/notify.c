@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -14,7 +15,10 @@
 #include "slice.h"
 
 enum {
-	MESSAGE_MAX = 1024 /* a status, and what stands beside it */
+	MESSAGE_MAX = 1024, /* a status, and what stands beside it */
+	/* For a manager that has not read what others told it: without our
+	 * word it waits for a minute and kills us. */
+	SEND_WAIT_S = 5
 };
 
 struct notify {
@@ -29,6 +33,7 @@ static int connect_to(struct slice address)
 	struct sockaddr_un name = {.sun_family = AF_UNIX};
 	socklen_t len =
 	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + address.len);
+	struct timeval wait = {.tv_sec = SEND_WAIT_S};
 	int fd;
 
 	if (address.len < 2 || address.len >= sizeof name.sun_path ||
@@ -42,14 +47,17 @@ static int connect_to(struct slice address)
 		(void)close(fd);
 		fd = -1;
 	}
+	if (fd >= 0)
+		(void)setsockopt(
+		    fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
 	return fd;
 }
 
-static void tell(const struct notify *notify, const char *message)
+static void tell(const struct notify *notify, const char *message, int flags)
 {
 	if (notify->fd >= 0 &&
-	    send(notify->fd, message, strlen(message),
-		MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+	    send(notify->fd, message, strlen(message), MSG_NOSIGNAL | flags) <
+		0)
 		return; /* nobody to report it to */
 }
 
@@ -57,7 +65,7 @@ static void on_alive(void *ctx)
 {
 	struct notify *notify = ctx;
 
-	tell(notify, "WATCHDOG=1");
+	tell(notify, "WATCHDOG=1", MSG_DONTWAIT);
 	loop_timer_start(notify->watchdog, notify->alive_every_ms);
 }
 
@@ -73,7 +81,7 @@ static uint64_t find_watchdog(notify_getenv *getenv, uint64_t pid)
 	if (!slice_to_number(
 		slice_from(getenv("WATCHDOG_USEC")), UINT64_MAX - 1, &usec))
 		return 0;
-	return usec / 2000 > 0 ? usec / 2000 : 1;
+	return usec / 2000;
 }
 
 struct notify *notify_new(
@@ -110,7 +118,7 @@ void notify_ready(const struct notify *notify, const char *status)
 	if (notify == NULL)
 		return;
 	(void)snprintf(message, sizeof message, "READY=1\nSTATUS=%s", status);
-	tell(notify, message);
+	tell(notify, message, 0);
 }
 
 void notify_reloading(const struct notify *notify)
@@ -121,8 +129,8 @@ void notify_reloading(const struct notify *notify)
 		return;
 	/* The time is for Type=notify-reload. */
 	(void)snprintf(message, sizeof message,
-	    "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_mono_ms() * 1000);
-	tell(notify, message);
+	    "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, clock_mono_us());
+	tell(notify, message, 0);
 }
 
 void notify_stopping(const struct notify *notify, uint64_t within_ms)
@@ -134,5 +142,5 @@ void notify_stopping(const struct notify *notify, uint64_t within_ms)
 	(void)snprintf(message, sizeof message,
 	    "STOPPING=1\nSTATUS=ending what runs\nEXTEND_TIMEOUT_USEC=%" PRIu64,
 	    within_ms * 1000);
-	tell(notify, message);
+	tell(notify, message, 0);
 }

@@ -2,8 +2,10 @@
  * notify: tells the service manager how we are, as sd_notify(3) does, and
  * that the loop still turns, as sd_watchdog_enabled(3) asks.
  *
- * Where nobody wants to know (no NOTIFY_SOCKET) all of it does nothing.  No
- * message is waited for: a manager that is busy misses it.  Loop thread only.
+ * Where nobody wants to know (no NOTIFY_SOCKET) all of it does nothing.  A
+ * manager that is so busy that its queue is full is waited for, at most 5 s,
+ * as sd_notify does: it would kill us for what it missed.  The watchdog's
+ * messages are not waited for.  Loop thread only.
  */
 #ifndef NOTIFY_H
 #define NOTIFY_H

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "locate.h"
+
 static const char help[] =
     "agentcgi streams an AI agent's answer through any web server.\n"
     "\n"
@@ -32,7 +34,7 @@ static const char help[] =
     "Options:\n"
     "  -c, --config FILE   settings; else $AGENTCGI_CONFIG, in CGI\n"
     "                      agentcgi/agentcgi.conf beside the document root,\n"
-    "                      else /etc/agentcgi/agentcgi.conf, else the\n"
+    "                      else " LOCATE_SYSTEM ", else the\n"
     "                      environment alone (AGENT_RUNTIME_ARN)\n"
     "  -l, --listen ADDRESS  where to listen\n"
     "      --agent NAME    which agent; else default, of check all\n"

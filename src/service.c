@@ -130,6 +130,9 @@ static void on_hangup(void *ctx)
 	struct config_error error;
 	struct config *config;
 
+	/* There are no new requests, and the manager knows that we end. */
+	if (service->leaving)
+		return;
 	notify_reloading(service->notify);
 	log_write(LOG_INFO, "reading the configuration again");
 	config = load(service, &error);

@@ -242,7 +242,7 @@ check "it can write into its state directory" touch "$sees/var/lib/agentcgi/x"
 rm /var/lib/agentcgi/x
 check "which is its own" is \
 	"$(stat -c '%U %a' /var/lib/agentcgi)" '_agentcgi 700'
-for dir in etc/agentcgi var usr tmp/..; do
+for dir in etc/agentcgi var usr run run/agentcgi run/lock dev/shm; do
 	check "not into /$dir" not touch "$sees/$dir/x"
 done
 home=/home
@@ -256,6 +256,9 @@ echo '{"Version":1,"AccessKeyId":"AKIDDEMO00000000DEMO",' \
 	'"SecretAccessKey":"demo-secret-key-not-for-aws"}'
 END
 chmod 755 /usr/local/bin/aws_signing_helper
+# What somebody who got in might leave, and run.
+own=/var/lib/agentcgi/helper
+install -o _agentcgi /usr/local/bin/aws_signing_helper $own
 cat >/etc/agentcgi/aws-config <<'END'
 [profile p]
 credential_process = /usr/local/bin/aws_signing_helper
@@ -264,6 +267,16 @@ sed -i 's/^\[agent default\]/&\nprofile = p/' $conf
 systemctl reload agentcgi
 check "no other program runs" gives 503 -d prompt=x $apache/api/invoke
 check "the log names its fate" logged 'credential_process: '
+sed -i "s|^credential_process = .*|credential_process = $own|" \
+	/etc/agentcgi/aws-config
+# Keys that failed are not asked for again within a second.
+no_keys_but_why() {
+	gives 503 -d prompt=x $apache/api/invoke && logged "$own: Permission denied"
+}
+check "not even one of its own" until_true 10 no_keys_but_why
+sed -i "s|^credential_process = .*|credential_process = /usr/local/bin/aws_signing_helper|" \
+	/etc/agentcgi/aws-config
+rm $own
 # A script, so with its shell.
 drop_in "$(sed -e '/^#/d' -e 's|^ExecPaths=.*|& /bin/sh /usr/bin/dash|' \
 	/usr/share/doc/agentcgi/examples/credential-process.conf)"

@@ -1,11 +1,14 @@
 #include "../../src/notify.h"
 
+#include <pthread.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "../../src/clock.h"
 #include "../../src/loop.h"
 #include "alloc.h"
 #include "tap.h"
@@ -73,6 +76,8 @@ static void end(void)
 
 TEST(each_state_is_one_message)
 {
+	uint64_t before_us = clock_mono_us();
+
 	begin('/');
 	notify = notify_new(loop, env, PID);
 	CHECK(strcmp(message(), "") == 0);
@@ -80,7 +85,9 @@ TEST(each_state_is_one_message)
 	CHECK(strcmp(message(), "READY=1\nSTATUS=fine") == 0);
 	notify_reloading(notify);
 	CHECK(strncmp(message(), "RELOADING=1\nMONOTONIC_USEC=", 27) == 0);
-	CHECK(strtoull(told + 27, NULL, 10) > 0);
+	/* systemd wants no time from before it asked. */
+	CHECK(strtoull(told + 27, NULL, 10) >= before_us);
+	CHECK(strtoull(told + 27, NULL, 10) <= clock_mono_us());
 	notify_stopping(notify, 26000);
 	CHECK(strstr(message(), "STOPPING=1\n") == told);
 	CHECK(strstr(told, "\nEXTEND_TIMEOUT_USEC=26000000") != NULL);
@@ -147,6 +154,44 @@ TEST(the_loop_tells_that_it_turns)
 	end();
 }
 
+/* Reads what has been told, a little later, until it comes to an end. */
+static void *read_late(void *last)
+{
+	char text[1024];
+	ssize_t n = 0;
+
+	(void)usleep(50000);
+	do {
+		n = recv(manager, text, sizeof text - 1, 0);
+		text[n > 0 ? n : 0] = '\0';
+	} while (n > 0 && strcmp(text, last) != 0);
+	return n > 0 ? last : NULL;
+}
+
+TEST(a_manager_whose_queue_is_full_is_waited_for)
+{
+	static char last[] = "READY=1\nSTATUS=last";
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	pthread_t reader;
+	struct timeval patience = {.tv_sec = 20};
+	void *read = NULL;
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+	begin('/');
+	notify = notify_new(loop, env, PID);
+	memcpy(name.sun_path, address, strlen(address));
+	CHECK(connect(fd, (struct sockaddr *)&name, sizeof name) == 0);
+	while (send(fd, "x", 1, MSG_DONTWAIT) == 1)
+		;
+	close(fd);
+	(void)setsockopt(
+	    manager, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+	CHECK(pthread_create(&reader, NULL, read_late, last) == 0);
+	notify_ready(notify, "last");
+	CHECK(pthread_join(reader, &read) == 0 && read == last);
+	end();
+}
+
 TEST(a_watchdog_of_another_process_is_not_ours)
 {
 	static const char *const pids[] = {"43", "4", "x"};
@@ -165,6 +210,10 @@ TEST(a_watchdog_that_cannot_be)
 {
 	begin('/');
 	env_usec = "soon";
+	notify = notify_new(loop, env, PID);
+	CHECK(strcmp(message(), "") == 0);
+	notify_free(notify);
+	env_usec = "0";
 	notify = notify_new(loop, env, PID);
 	CHECK(strcmp(message(), "") == 0);
 	end();
