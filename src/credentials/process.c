@@ -68,9 +68,9 @@ static bool check_end(const struct spawn_result *result)
 		    "hand, as the user of this process",
 		    result->code,
 		    result->code == 127       ? " (no such program)"
-			: result->code == 126 ? " (it cannot be run, in "
-						"systemd's unit for want of "
-						"ExecPaths)"
+			: result->code == 126 ? " (it cannot be run; "
+						"under systemd, ExecPaths "
+						"must name it)"
 					      : "");
 		return false;
 	case SPAWN_KILLED:

@@ -94,8 +94,8 @@ TEST(tells_how_a_program_ended)
 	check_end(SPAWN_KILLED, 15, "signal 15");
 	check_end(SPAWN_EXITED, 255, "exit status 255:");
 	check_end(SPAWN_EXITED, 126,
-	    "exit status 126 (it cannot be run, "
-	    "in systemd's unit for want of ExecPaths):");
+	    "exit status 126 (it cannot be run; "
+	    "under systemd, ExecPaths must name it):");
 	check_end(SPAWN_EXITED, 127, "exit status 127 (no such program):");
 }
 

@@ -209,8 +209,8 @@ TEST(says_what_hinders_the_start)
 	check_refused(run_command("process-test-nonexistent"),
 	    "exit status 127 (no such program)");
 	check_refused(run_command("/"),
-	    "exit status 126 (it cannot be run, "
-	    "in systemd's unit for want of ExecPaths)");
+	    "exit status 126 (it cannot be run; "
+	    "under systemd, ExecPaths must name it)");
 }
 
 TEST(a_bad_command_is_answered_later)
