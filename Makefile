@@ -204,8 +204,8 @@ install: $(if $(PROGRAM),,all) $(if $(UNITDIR),install-units) ## into DESTDIR, b
 	install -m 644 packaging/completion/agentcgi $(DESTDIR)$(COMPLETIONDIR)
 	install -d $(DESTDIR)$(SYSCONFDIR)/agentcgi
 	[ -e $(DESTDIR)$(SYSCONFDIR)/agentcgi/agentcgi.conf ] || \
-		install -m 644 conf/agentcgi.conf \
-			$(DESTDIR)$(SYSCONFDIR)/agentcgi/agentcgi.conf
+		{ umask 022; $(placed) conf/agentcgi.conf \
+			>$(DESTDIR)$(SYSCONFDIR)/agentcgi/agentcgi.conf; }
 
 # What systemd wants.  Instances are made of the same units.
 install-units:

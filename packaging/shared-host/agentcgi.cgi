@@ -15,7 +15,7 @@ find_private() {
 		../../agentcgi ../agentcgi; do
 		[ -f "$private/agentcgi" ] || continue
 		# Not another customer's, unless all run as one user here.
-		[ -O "$private/agentcgi" ] || ! [ -O agentcgi.cgi ] && return
+		[ -O "$private" ] || ! [ -O "$0" ] && return
 	done
 	private=
 }
@@ -26,7 +26,9 @@ if [ -z "$private" ] || ! [ -f "$private/agentcgi" ]; then
 	fault="its folder, agentcgi, is not beside the document root"
 elif ! [ -x "$private/agentcgi" ]; then
 	fault="the program in its folder needs the mode 755 (or 705, or 700)"
-elif cd "$private"; then
+elif [ -e "$private/agentcgi.cgi" ]; then
+	fault="its two folders are one: keys do not belong where browsers look"
+elif cd -P "$private"; then
 	private=$PWD
 	HOME=${private%/*}
 	AGENTCGI_CONFIG=$private/agentcgi.conf

@@ -9,6 +9,13 @@
 // document root.  If it is elsewhere, write its path here:
 $private = '';
 
+// Hosts disable functions, each of them others.
+function if_allowed(string $function, ...$arguments): void
+{
+	if (function_exists($function))
+		@$function(...$arguments);
+}
+
 function refuse(string $why): void
 {
 	http_response_code(503);
@@ -29,14 +36,27 @@ function show_page(string $name): void
 	]));
 }
 
+// Not another customer's: it belongs to whom this script does.
 function find_private(): string
 {
 	foreach ([$_SERVER['DOCUMENT_ROOT'] ?? '.',
 		$_SERVER['CONTEXT_DOCUMENT_ROOT'] ?? '.', __DIR__ . '/..', __DIR__] as $root) {
-		if (is_file("$root/../agentcgi/agentcgi"))
-			return realpath("$root/../agentcgi");
+		$private = @realpath("$root/../agentcgi");
+		if ($private !== false && @is_file("$private/agentcgi")
+			&& fileowner($private) === getmyuid())
+			return $private;
 	}
 	refuse('its folder, agentcgi, is not beside the document root');
+}
+
+// The body, as [its type, or null for the client's own; its bytes].
+function body(): array
+{
+	$type = $_SERVER['CONTENT_TYPE'] ?? '';
+	// Of this one PHP has left us the fields alone.
+	if (strncasecmp($type, 'multipart/form-data', 19) === 0 && $_POST !== [])
+		return ['application/x-www-form-urlencoded', http_build_query($_POST)];
+	return [null, (string)file_get_contents('php://input')];
 }
 
 // What a web server tells a CGI program, and what agentcgi.cgi adds.
@@ -62,9 +82,8 @@ function environment(string $private): array
 // Nothing of PHP's may hold the answer back.
 function stop_buffering(): void
 {
-	@ini_set('zlib.output_compression', '0');
-	if (function_exists('apache_setenv'))
-		@apache_setenv('no-gzip', '1');
+	if_allowed('ini_set', 'zlib.output_compression', '0');
+	if_allowed('apache_setenv', 'no-gzip', '1');
 	while (ob_get_level() > 0)
 		ob_end_clean();
 	ob_implicit_flush();
@@ -119,8 +138,14 @@ function pass_answer($from): void
 
 function run(string $private): void
 {
-	$program = proc_open([$private . '/agentcgi'], [['pipe', 'r'], ['pipe', 'w'],
-		['file', 'php://stderr', 'w']], $pipes, $private, environment($private));
+	[$type, $body] = body();
+	$env = environment($private);
+	if ($type !== null)
+		$env = ['CONTENT_TYPE' => $type, 'CONTENT_LENGTH' => (string)strlen($body)] + $env;
+	// A list of words only PHP 7.4 takes.
+	$program = proc_open('exec ' . escapeshellarg("$private/agentcgi"),
+		[['pipe', 'r'], ['pipe', 'w'], ['file', 'php://stderr', 'w']], $pipes,
+		$private, $env);
 	if ($program === false)
 		refuse('the program in its folder does not start');
 	// PHP ends this script when it finds that the browser has left: then
@@ -129,23 +154,31 @@ function run(string $private): void
 	register_shutdown_function(function () use ($program, $pipes, &$whole) {
 		fclose($pipes[1]);
 		if (!$whole)
-			proc_terminate($program);
-		proc_close($program);
+			if_allowed('proc_terminate', $program);
+		if_allowed('proc_close', $program);
 	});
-	@stream_copy_to_stream(fopen('php://input', 'r'), $pipes[0]);
+	@fwrite($pipes[0], $body);
 	fclose($pipes[0]);
 	pass_answer($pipes[1]);
 	$whole = true;
 }
 
+// What PHP warns of has paths of this host in it.
+if_allowed('ini_set', 'display_errors', '0');
 if (($_SERVER['PATH_INFO'] ?? '') === '')
 	show_page(isset($_GET['selftest']) ? 'selftest.html' : 'index.html');
-if (!function_exists('proc_open'))
-	refuse('this host\'s PHP may not start programs (proc_open is disabled)');
+foreach (['proc_open', 'escapeshellarg'] as $function) {
+	if (!function_exists($function))
+		refuse("this host's PHP may not start programs ($function is disabled)");
+}
 if ($private === '')
 	$private = find_private();
 if (!is_executable("$private/agentcgi"))
 	refuse('the program in its folder needs the mode 755 (or 705, or 700)');
-@set_time_limit(0);
+if (is_file("$private/agentcgi.php"))
+	refuse('its two folders are one: keys do not belong where browsers look');
+if_allowed('set_time_limit', 0);
+// Who has left is not to be paid for.
+if_allowed('ignore_user_abort', false);
 stop_buffering();
 run($private);

@@ -17,7 +17,7 @@ Linux) ;;
 *) tell FAILED "the program is for Linux: build it from its source instead" ;;
 esac
 case $(uname -m) in
-x86_64) ;;
+x86_64 | amd64) ;;
 *) tell FAILED "the program is for x86-64: build it from its source instead" ;;
 esac
 

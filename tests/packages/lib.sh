@@ -36,6 +36,7 @@ clean_up() {
 	for ((i = ${#undo[@]} - 1; i >= 0; i--)); do
 		eval "${undo[i]}"
 	done
+	wait
 	# What an interruption left, the innermost first.
 	awk -v below="$scratch/" 'index($2, below) == 1 { print $2 }' \
 		/proc/mounts | sort -r | while read -r dir; do umount "$dir"; done
@@ -48,8 +49,8 @@ trap 'exit 130' INT TERM HUP
 # packaged.
 made() {
 	local newer
-	newer=$(find Makefile VERSION LICENSE src conf htdocs man docs packaging \
-		-newer "$2" -print -quit 2>&1)
+	newer=$(find Makefile ./*.md VERSION LICENSE src conf htdocs man docs \
+		packaging -newer "$2" -print -quit 2>&1)
 	[ -z "$newer" ] || make --no-print-directory "$1"
 }
 
@@ -135,12 +136,23 @@ in_root() {
 nspawn=(systemd-nspawn --quiet --register=no --keep-unit --private-network
 	--resolv-conf=off --timezone=off)
 
-# in_container DIRECTORY COMMAND...: run in it, without its init.
+# contain COMMAND...: systemd-nspawn, for so long and no longer; whoever ends
+# us, in the background, ends it.
+contain() {
+	local pid
+	# timeout is a process group of its own, and so is not told by others.
+	timeout -k 10 "${CONTAINER_SECONDS:-300}" "${nspawn[@]}" "$@" &
+	pid=$!
+	trap 'kill $pid; wait $pid; exit 130' TERM INT HUP
+	wait "$pid"
+}
+
+# in_container DIRECTORY COMMAND...: run in it, without its init.  In the
+# background, with an at_end that kills it; so is boot.
 in_container() {
 	local dir=$1
 	shift
-	timeout -k 10 "${CONTAINER_SECONDS:-300}" \
-		"${nspawn[@]}" --directory="$dir" --as-pid2 --pipe "$@" </dev/null
+	contain --directory="$dir" --as-pid2 --pipe "$@" </dev/null
 }
 
 # boot DIRECTORY SCRIPT: boot it with systemd, run SCRIPT, a file in it, as
@@ -165,8 +177,7 @@ END
 	ln -sf ../agentcgi-test.service \
 		"$dir/etc/systemd/system/default.target.wants/agentcgi-test.service"
 	rm -f "$dir"/opt/test/{out,err,status}
-	timeout -k 10 "${CONTAINER_SECONDS:-300}" \
-		"${nspawn[@]}" --directory="$dir" --boot --console=pipe \
+	contain --directory="$dir" --boot --console=pipe \
 		</dev/null >"$dir/opt/test/boot.log" 2>&1
 	cat "$dir/opt/test/out"
 	[ "$(cat "$dir/opt/test/status" 2>/dev/null)" = 0 ] || {

@@ -209,13 +209,16 @@ check "its user cannot read root's file of keys" not \
 check "keys are in nobody's environment" not \
 	grep -qz AWS_SECRET "/proc/$(property MainPID)/environ"
 check "an answer through Apache, over TLS to the agent" answers $apache
-check "answers stream through Apache" agentcgi selftest $apache/api/
+check "answers stream through Apache" \
+	does_stream agentcgi selftest $apache/api/
 check "lighty-enable-mod agentcgi" enable_lighttpd
 check "an answer through lighttpd" until_true 30 answers $lighttpd
-check "answers stream through lighttpd" agentcgi selftest $lighttpd/api/
+check "answers stream through lighttpd" \
+	does_stream agentcgi selftest $lighttpd/api/
 check "nginx, which includes the snippet" reload_nginx
 check "an answer through nginx" until_true 30 answers $nginx
-check "answers stream through nginx" agentcgi selftest $nginx/api/
+check "answers stream through nginx" \
+	does_stream agentcgi selftest $nginx/api/
 ip addr add 192.0.2.1/32 dev lo
 ip addr add 192.0.2.2/32 dev lo
 for port in 80 81 82; do
@@ -422,6 +425,7 @@ kill $slow
 
 write_keys /etc/agentcgi/shop.aws-credentials
 write_conf ''
+systemctl reload agentcgi
 cp $conf /etc/agentcgi/shop.conf
 check "an instance" systemctl enable -q --now agentcgi@shop.socket
 check "answers on its socket" answers $shop
@@ -429,6 +433,10 @@ check "with a state directory of its own" is \
 	"$(stat -c '%U %a' /var/lib/agentcgi-shop)" '_agentcgi 700'
 check "and as hidden as the other" \
 	systemd-analyze security --threshold=12 agentcgi@shop.service
+pid=$(property MainPID agentcgi@shop.service)
+check "installed once more" upgrade agentcgi.2.deb
+check "it is a new process" not is "$(property MainPID agentcgi@shop.service)" "$pid"
+check "it answers" answers $shop
 
 # ---- removed and purged ----
 
@@ -446,6 +454,9 @@ check "the instance's, too" state agentcgi@shop.socket inactive
 check "no socket is left" not test -e /run/agentcgi
 check "the web servers can start" servers_can_start
 check "the configuration is kept" test -e $conf
+check "installed again" apt install ./agentcgi.2.deb
+check "its socket is back" state agentcgi.socket active
+check "the instance's, which is enabled, too" state agentcgi@shop.socket active
 systemctl stop demo
 rm /etc/systemd/system/demo.service
 systemctl daemon-reload

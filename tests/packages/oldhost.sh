@@ -183,7 +183,7 @@ asked() {
 }
 
 streams() {
-	env -i "$program" selftest "$1/"
+	does_stream env -i "$program" selftest "$1/"
 }
 
 has_page() {
@@ -312,18 +312,56 @@ private_elsewhere() {
 
 # A customer whose name is agentcgi has a folder where taro's might be.
 another_customer() {
-	local status=0 other=${home%/*}/agentcgi
+	local status=0 other=${home%/*}/agentcgi script
 	mkdir -p "$other"
 	printf '#!/bin/sh\nprintf "\\n\\nthe other one was here\\n"\n' \
 		>"$other/agentcgi"
 	chmod 755 "$other" "$other/agentcgi"
 	mv "$home/agentcgi" "$home/elsewhere"
 	cp -a "$public/agentcgi/agentcgi.cgi" "$public/agentcgi/.htaccess" "$public/"
+	cp -a "$public/agentcgi/agentcgi.cgi" "$public/ask.cgi"
+	for script in agentcgi.cgi ask.cgi; do
+		answers 503 "$here/~taro/$script/health" && says 'not beside' ||
+			status=1
+	done
+	# With settings of the other, and a program of taro's.
+	ln -sf "$home/elsewhere/agentcgi" "$other/agentcgi"
 	answers 503 "$here/~taro/agentcgi.cgi/health" && says 'not beside' ||
 		status=1
 	mv "$home/elsewhere" "$home/agentcgi"
 	healthy "$here/~taro/agentcgi.cgi" || status=1
-	rm -rf "$other" "$public/agentcgi.cgi" "$public/.htaccess"
+	rm -rf "$other" "$public/agentcgi.cgi" "$public/ask.cgi" "$public/.htaccess"
+	return "$status"
+}
+
+# A document root that is a link: what lies beside it is what it names.
+by_link() {
+	local status=0
+	mv "$public" "$home/real" && mkdir "$home/more" &&
+		mv "$home/real" "$home/more/site" &&
+		mv "$home/agentcgi" "$home/more/agentcgi" &&
+		ln -s more/site "$public" || return
+	asked "$taro/agentcgi.cgi" || status=1
+	rm "$public"
+	mv "$home/more/site" "$public"
+	mv "$home/more/agentcgi" "$home/agentcgi"
+	rmdir "$home/more"
+	return "$status"
+}
+
+# Both folders uploaded into one.
+two_in_one() {
+	local status=0 file
+	mv "$home/agentcgi" "$home/elsewhere"
+	for file in agentcgi agentcgi.conf credentials; do
+		cp -a "$home/elsewhere/$file" "$public/agentcgi/"
+	done
+	answers 503 "$taro/agentcgi.cgi/health" && says 'two folders are one' ||
+		status=1
+	for file in agentcgi agentcgi.conf credentials; do
+		rm "$public/agentcgi/$file"
+	done
+	mv "$home/elsewhere" "$home/agentcgi"
 	return "$status"
 }
 
@@ -373,18 +411,39 @@ strict() {
 	asked "$here/~hanako/agentcgi/agentcgi.cgi"
 }
 
+# forbid FUNCTIONS: to PHP; none for all as it was.
+forbid() {
+	echo "disable_functions = $1" \
+		>"$(echo /etc/php/*/apache2/conf.d)/99-strict.ini"
+	apachectl graceful
+}
+
 without_proc_open() {
-	local status=0 ini
-	ini=$(echo /etc/php/*/apache2/conf.d)/99-strict.ini
-	echo 'disable_functions = proc_open' >"$ini"
-	apachectl graceful
-	until_true 30 answers 503 http://127.0.0.1:8082/agentcgi/agentcgi.php/health &&
-		says proc_open || status=1
-	rm "$ini"
-	apachectl graceful
-	until_true 30 answers 200 http://127.0.0.1:8082/agentcgi/agentcgi.php/health ||
-		status=1
+	local status=0
+	forbid proc_open
+	until_true 30 answers 503 "$php/health" && says proc_open || status=1
+	forbid ''
+	until_true 30 answers 200 "$php/health" || status=1
 	return "$status"
+}
+
+# What a strict host forbids, and is not needed.  The last one is only there
+# to see that the list is in force.
+without_others() {
+	local status=0
+	forbid set_time_limit,ini_set,proc_terminate,proc_close,apache_setenv,phpversion
+	echo '<?php echo function_exists("phpversion") ? "all" : "strict";' \
+		>/srv/site/public_html/strict.php
+	until_true 30 answers 200 "${php%/agentcgi/*}/strict.php" &&
+		until_true 30 is_strict && asked "$php" || status=1
+	rm /srv/site/public_html/strict.php
+	forbid ''
+	until_true 30 answers 200 "$php/health" || status=1
+	return "$status"
+}
+
+is_strict() {
+	answers 200 "${php%/agentcgi/*}/strict.php" && says strict
 }
 
 useradd -m hanako
@@ -427,6 +486,8 @@ check "the private folder is out of reach" private
 check "below the document root, its .htaccess keeps browsers out" private_below
 check "the private folder may be elsewhere" private_elsewhere
 check "another customer's program is not run" another_customer
+check "the document root may be a link" by_link
+check "two folders in one are told" two_in_one
 check "a browser that leaves ends the program" leave "$taro/agentcgi.cgi"
 check "where Options is refused, the rest is enough" strict
 
@@ -443,6 +504,9 @@ check "PHP: answers stream" streams "$php"
 check "PHP: fields of a request do not become settings" spoofed "$php"
 check "PHP: a browser that leaves ends the program" leave "$php"
 check "PHP: no proc_open is told" without_proc_open
+check "PHP: other functions may be forbidden" without_others
+check "PHP: a form as browsers send files" answers 200 "$php/invoke" \
+	-F prompt=Hello -F sessionId=
 check "CGI as the server's user: no .htaccess, no program" \
 	answers 200 http://127.0.0.1:8083/agentcgi/agentcgi.cgi
 must "its .htaccess" rename_htaccess /srv/site/public_html

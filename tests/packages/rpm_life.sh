@@ -153,7 +153,7 @@ may_not_connect() {
 # As README.Fedora says.
 configure_agentcgi() {
 	cp "$conf.example" "$conf" && cp "$default.example" "$default" &&
-		reload_servers && sleep 0.5
+		reload_servers
 }
 
 unconfigured() {
@@ -169,6 +169,12 @@ names_agent() {
 		echo AGENT_RUNTIME_ARN=arn:aws:bedrock-agentcore:us-east-1:111122223333:runtime/a-0123456789 \
 			>/etc/agentcgi/environment
 	)
+	cat >>/etc/agentcgi/agentcgi.conf <<END
+[agent slow]
+backend = http
+auth = none
+url = http://127.0.0.1:8444/
+END
 	systemctl restart agentcgi && status 200 "$httpd/api/health"
 }
 
@@ -177,10 +183,7 @@ runs_as_agentcgi() {
 }
 
 streams() {
-	local said
-	said=$(agentcgi selftest "$1/api/" 2>&1)
-	echo "$said"
-	[[ $said == *streams* ]]
+	does_stream agentcgi selftest "$1/api/"
 }
 
 # ---- an upgrade ----
@@ -202,20 +205,24 @@ ask() {
 }
 
 upgrades() {
-	local asking stream
+	local asking stream slow
 	inode agentcgi >inode.before
 	main agentcgi >main.before
 	main agentcgi@site >site.before
-	curl -sN --max-time 30 "$httpd/api/selftest" >stream &
+	# 20 s: less than the drain takes, more than rpm.
+	perl slow-agent.pl 8444 20 >/dev/null 2>&1 &
+	slow=$!
+	until_true 30 curl -s -m 1 -o /dev/null http://127.0.0.1:8444/
+	curl -sN --max-time 60 -d prompt=x "$httpd/api/invoke/slow" >stream &
 	stream=$!
-	until_true 5 grep -q '"tick":3' stream || return
+	until_true 30 grep -q '^data: "1 "' stream || return
 	ask answers &
 	asking=$!
 	package -U next.rpm || return
-	sleep 0.5
 	touch enough
 	wait "$asking"
 	wait "$stream"
+	kill "$slow"
 }
 
 is_new() {
@@ -232,9 +239,12 @@ restarted() {
 	systemctl is-active "$1" && [ "$(main "$1")" != "$(cat "$2")" ]
 }
 
+# It ran when the service was told to stop, and was ended as it should be.
 stream_ended_properly() {
 	cat stream
-	grep -q '^event: done' stream
+	journalctl -o cat --no-pager -u agentcgi |
+		grep 'stopping: 1 answers are running' &&
+		grep -q '"complete"' stream
 }
 
 all_were_answered() {
@@ -277,7 +287,7 @@ check "httpd may connect" may_connect apache
 check "nginx may connect" may_connect nginx
 check "nobody else may" may_not_connect nobody
 must "the examples work once copied" configure_agentcgi
-check "without an agent it says so, and stays up" unconfigured
+check "without an agent it says so, and stays up" until_true 30 unconfigured
 check "with an agent it is ready" names_agent
 check "it runs as _agentcgi" runs_as_agentcgi
 check "the page is there under httpd" status 200 "$httpd/agentcgi/"
