@@ -88,7 +88,7 @@ reload_servers() {
 
 # get URL...: the status of the answer.
 get() {
-	curl -s -o /dev/null -w '%{http_code}' --max-time 10 "$@"
+	curl -s -o /dev/null -w '%{http_code}' --max-time 60 "$@"
 }
 
 # status NUMBER ARGUMENT...: whether that is the answer.
