@@ -345,7 +345,7 @@ systemctl restart agentcgi
 
 # ---- upgrades ----
 
-# streams DIRECTORY: 100 of them, begun, of 20 s each.
+# streams DIRECTORY: 100 of them, begun, of 24 s each.
 streams() {
 	local i server
 	mkdir -p "$1"
@@ -388,7 +388,7 @@ only_200() {
 	sort "$1" | uniq -c
 	[ -s "$1" ] && not grep -qv '^200$' "$1"
 }
-perl slow-agent.pl 8444 20 &
+perl slow-agent.pl 8444 24 &
 slow=$!
 # Less than the streams take: the service asks for what it needs.
 drop_in TimeoutStopSec=3

@@ -209,8 +209,8 @@ upgrades() {
 	inode agentcgi >inode.before
 	main agentcgi >main.before
 	main agentcgi@site >site.before
-	# 20 s: less than the drain takes, more than rpm.
-	perl slow-agent.pl 8444 20 >/dev/null 2>&1 &
+	# 24 s: less than the drain may take, more than rpm does.
+	perl slow-agent.pl 8444 24 >/dev/null 2>&1 &
 	slow=$!
 	until_true 30 curl -s -m 1 -o /dev/null http://127.0.0.1:8444/
 	curl -sN --max-time 60 -d prompt=x "$httpd/api/invoke/slow" >stream &
