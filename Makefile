@@ -77,8 +77,8 @@ ALL_CPPFLAGS := -D_GNU_SOURCE -DVERSION=\"$(VERSION)\" \
 ALL_CFLAGS  := -std=c11 $(WARN) $(HARDEN) $(CFLAGS)
 ALL_LDFLAGS := $(if $(STATIC),-static-pie,-pie) -Wl,-z,relro -Wl,-z,now \
 	$(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
-ALL_LDLIBS  := $(shell $(PKG_CONFIG) $(if $(STATIC),--static) --libs $(LIBS) 2>/dev/null) $(FCGI) \
-	-lpthread $(LDLIBS)
+ALL_LDLIBS  := $(shell $(PKG_CONFIG) $(if $(STATIC),--static) --libs $(LIBS) \
+	2>/dev/null) $(FCGI) -lpthread $(LDLIBS)
 
 SRC  := $(sort $(filter-out src/main.c,$(wildcard src/*.c src/*/*.c)))
 OBJ  := $(SRC:%.c=$(B)/%.o)
@@ -164,7 +164,7 @@ test: ## all tests, here and now
 lint: ## what a machine can say about the sources
 	+@tests/run lint
 
-check: ## all that CI does: lint, tests, sanitizers, the other compiler
+check: ## lint, tests, sanitizers, the other compiler; PACKAGES=1: packages
 	@packaging/install-deps build run test $(if $(PACKAGES),package)
 	+@tests/run lint unit fuzz web browser asan clang $(if $(PACKAGES),packages)
 
@@ -276,8 +276,8 @@ help: ## this list
 
 force:
 .PHONY: all units replays fuzzers run unit test lint check fuzz bench format \
-	install install-units uninstall dist deb rpm static tarball check-packages clean help \
-	force
+	install install-units uninstall dist deb rpm static tarball \
+	check-packages clean help force
 .DELETE_ON_ERROR:
 
 -include $(patsubst %.o,%.d,$(OBJ) $(B)/src/main.o $(HELP) \

@@ -32,7 +32,7 @@ enum {
 	SPAWNED_DRAIN_MS = 2000,
 	/* After the runs have ended, for their last bytes. */
 	LAST_BYTES_MS = 1000,
-	/* More than we say that we need at the end. */
+	/* Asked of systemd beyond what we need, as timers may be late. */
 	SPARE_MS = 1000,
 	/* Without any run, before memory is given back. */
 	IDLE_MS = 1000

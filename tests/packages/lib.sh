@@ -86,11 +86,14 @@ root_packages() {
 }
 
 # root_mirror NAME: where its packages come from, if not from where mmdebstrap
-# has them.  What is old has no complete security archive any more.
+# has them.  What is old has no complete security archive any more: then only
+# from where this machine has Debian's packages.
 root_mirror() {
-	case $1 in
-	bullseye) echo "deb http://deb.debian.org/debian bullseye main" ;;
-	esac
+	# shellcheck disable=SC2016 # these are apt's
+	[ "$1" != bullseye ] ||
+		apt-get indextargets 'Created-By: Packages' 'Origin: Debian' \
+			'Release: bookworm' --format 'deb $(REPO_URI) bullseye main' |
+		sort -u | head -n 1
 }
 
 # make_root NAME: build/roots/NAME.tar, if it is not there or made of other

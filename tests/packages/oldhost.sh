@@ -139,7 +139,7 @@ set_modes() {
 }
 
 rename_htaccess() {
-	mv "$1/agentcgi/htaccess.sample" "$1/agentcgi/.htaccess"
+	mv "$1/agentcgi/.htaccess.sample" "$1/agentcgi/.htaccess"
 }
 
 # ---- what the browser sees ----
